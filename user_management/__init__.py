@@ -1,0 +1,1 @@
+"""A live, local copy of WorkOS."""
