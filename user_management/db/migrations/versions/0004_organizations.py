@@ -1,0 +1,42 @@
+"""Organizations."""
+
+import sqlalchemy as sa
+from alembic import op
+
+revision = "0004"
+down_revision = "0003"
+
+
+def upgrade() -> None:
+    """Bring the schema here from the revision before."""
+    op.create_table(
+        "organizations",
+        sa.Column("id", sa.Text(), nullable=False),
+        sa.Column("created_at", sa.DateTime(timezone=True), nullable=False),
+        sa.Column("updated_at", sa.DateTime(timezone=True), nullable=False),
+        sa.Column("deleted_at", sa.DateTime(timezone=True), nullable=True),
+        sa.Column("position", sa.BigInteger(), nullable=False),
+        sa.Column("body", sa.JSON(), nullable=False),
+        sa.Column("name", sa.Text(), nullable=True),
+        sa.Column("external_id", sa.Text(), nullable=True),
+        sa.PrimaryKeyConstraint("id", name="pk_organizations"),
+        postgresql_with={"fillfactor": 85},
+    )
+    op.create_index(
+        "ix_organizations_live",
+        "organizations",
+        ["created_at", "id"],
+        postgresql_where=sa.text("deleted_at IS NULL"),
+    )
+    op.create_index(
+        "ix_organizations_external_id",
+        "organizations",
+        ["external_id"],
+        postgresql_where=sa.text("external_id IS NOT NULL"),
+    )
+    op.create_index("ix_organizations_created_at", "organizations", ["created_at", "id"])
+
+
+def downgrade() -> None:
+    """Take the schema back to the revision before."""
+    op.drop_table("organizations")

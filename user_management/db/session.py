@@ -1,0 +1,80 @@
+"""Connections and transactions: opened at the edge, handed down, committed here and nowhere else."""
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from typing import TYPE_CHECKING, TypeAlias
+from urllib.parse import parse_qsl, urlencode, urlsplit, urlunsplit
+
+import asyncpg
+
+from user_management.errors import Misconfigured, Wait
+
+if TYPE_CHECKING:
+    Pool: TypeAlias = asyncpg.Pool[asyncpg.Record]
+    Connection: TypeAlias = asyncpg.Connection[asyncpg.Record] | asyncpg.pool.PoolConnectionProxy[asyncpg.Record]
+else:
+    Pool = asyncpg.Pool
+    Connection = asyncpg.Connection | asyncpg.pool.PoolConnectionProxy
+
+LIBPQ_ONLY = frozenset(
+    "channel_binding connect_timeout fallback_application_name gssdelegation gssencmode keepalives keepalives_count "
+    "keepalives_idle keepalives_interval load_balance_hosts replication require_auth requirepeer sslcertmode "
+    "max_protocol_version min_protocol_version sslcompression sslcrldir sslkeylogfile sslsni tcp_user_timeout".split()
+)
+"""Parameters libpq knows and PostgreSQL does not: asyncpg would send them to the server as settings."""
+
+Unreachable = (OSError, TimeoutError, asyncpg.InterfaceError, asyncpg.InternalClientError,
+               asyncpg.PostgresConnectionError,
+               asyncpg.CannotConnectNowError, asyncpg.AdminShutdownError, asyncpg.CrashShutdownError,
+               asyncpg.TooManyConnectionsError, asyncpg.ReadOnlySQLTransactionError,
+               asyncpg.InsufficientResourcesError)  # fmt: skip
+"""What asyncpg raises when the database is away, restarting, read-only or full: wait and try again."""
+
+
+class DatabaseUnavailable(Wait):
+    """The database cannot be reached."""
+
+
+def dsn(url: str) -> str:
+    """The URL as asyncpg takes it, from any libpq-style PostgreSQL URL."""
+    parts = urlsplit(url)
+    query = [(key, value) for key, value in parse_qsl(parts.query) if key not in LIBPQ_ONLY]
+    return urlunsplit(parts._replace(scheme="postgresql", query=urlencode(query)))
+
+
+async def connect(url: str, *, application: str = "user-management") -> Connection:
+    """One connection outside any pool; `DatabaseUnavailable` or `Misconfigured` when there is none."""
+    try:
+        return await asyncpg.connect(dsn(url), timeout=10, server_settings={"application_name": application})
+    except asyncpg.ClientConfigurationError as error:  # an InterfaceError, but not one that waiting cures
+        raise Misconfigured(f"USER_MANAGEMENT_DATABASE_URL is refused: {error}") from error
+    except Unreachable as error:
+        raise DatabaseUnavailable(f"The database cannot be reached: {error}", retry_after=1) from error
+    except asyncpg.PostgresError as error:
+        raise Misconfigured(f"USER_MANAGEMENT_DATABASE_URL is refused: {error}") from error
+    except ValueError:  # its words may be a piece of the password: an unencoded `/` makes one the port
+        raise Misconfigured(
+            "USER_MANAGEMENT_DATABASE_URL cannot be read (percent-encode odd characters of the password)."
+        ) from None
+
+
+async def keep(_connection: Connection) -> None:
+    """Return a connection to its pool as it is: ours hold no session state, so no round trip is spent on a reset."""
+
+
+@asynccontextmanager
+async def open_pool(url: str, *, size: int, application: str = "user-management") -> AsyncIterator[Pool]:
+    """A pool of up to `size` connections, each opened when it is first needed and closed on the way out."""
+    pool = asyncpg.create_pool(
+        dsn(url), min_size=0, max_size=size, reset=keep, command_timeout=60,
+        server_settings={"application_name": application},
+    )  # fmt: skip
+    async with pool:
+        yield pool
+
+
+@asynccontextmanager
+async def transaction(pool: Pool) -> AsyncIterator[Connection]:
+    """One transaction on a connection of the pool: committed when the block ends, rolled back when it raises."""
+    async with pool.acquire() as connection, connection.transaction():
+        yield connection

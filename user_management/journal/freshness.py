@@ -1,0 +1,37 @@
+"""Freshness: how old the copy may be, decided in one place for the API, the command line and the listener."""
+
+from dataclasses import dataclass
+from datetime import datetime
+from enum import StrEnum
+
+
+class State(StrEnum):
+    """What the copy is worth right now."""
+
+    LIVE = "live"
+    STALE = "stale"
+    BACKFILLING = "backfilling"
+
+
+@dataclass(frozen=True, slots=True)
+class Freshness:
+    """The state, up to when the copy is complete, its age in whole seconds, and why it is not live."""
+
+    state: State
+    as_of: datetime | None = None
+    age: int | None = None
+    reason: str | None = None
+
+
+def judge(*, now: datetime, drained_at: datetime | None, ready_at: datetime | None, stale_after: float) -> Freshness:
+    """How fresh a copy is that last reached the feed's end at `drained_at` and may be `stale_after` seconds old."""
+    if drained_at is None:
+        return Freshness(State.BACKFILLING, reason="the first backfill has not finished")
+    seconds = max(0.0, (now - drained_at).total_seconds())
+    age = int(seconds)
+    if ready_at is None:
+        return Freshness(State.BACKFILLING, drained_at, age, "the first backfill has not finished")
+    if seconds > stale_after:
+        reason = f"the feed's end was last reached {age} s ago; the limit is {stale_after:g} s"
+        return Freshness(State.STALE, drained_at, age, reason)
+    return Freshness(State.LIVE, drained_at, age)
