@@ -1,0 +1,198 @@
+"""The statements that read: one for each combination of filters, order and cursor, written once and kept as text.
+
+Each answers with one row that holds everything a reply needs from one snapshot: the objects as the JSON that is
+served, and how fresh they are.
+"""
+
+import operator
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import cache, reduce
+from typing import Any, Literal, TypeAlias
+
+from sqlalchemy import (
+    CTE,
+    BindParameter,
+    ColumnElement,
+    Integer,
+    Select,
+    Subquery,
+    Text,
+    bindparam,
+    cast,
+    column,
+    func,
+    literal_column,
+    select,
+    table,
+    true,
+    tuple_,
+)
+from sqlalchemy.dialects.postgresql import aggregate_order_by, asyncpg
+
+from user_management.db.base import table_of
+from user_management.journal.checkpoints import CheckpointRow
+from user_management.journal.cursor import CursorRow
+from user_management.mirror.engine.resource import Embed, Resource
+
+Order: TypeAlias = Literal["asc", "desc"]
+Cursor: TypeAlias = Literal["after", "before"]
+
+CURSOR = table_of(CursorRow)
+CHECKPOINTS = table_of(CheckpointRow)
+ONE = literal_column("1", Integer)
+INSTANT = r'\"YYYY-MM-DD"T"HH24:MI:SS.MS"Z"\"'
+"""A timestamp as a JSON string, in WorkOS's form."""
+
+
+@dataclass(frozen=True, slots=True)
+class Statement:
+    """SQL with `$n` parameters, and the names of the values they stand for."""
+
+    text: str
+    names: tuple[str, ...]
+
+    def bind(self, values: Mapping[str, Any]) -> list[Any]:
+        """The values in the order of the parameters."""
+        return [values[name] for name in self.names]
+
+
+@cache
+def page(
+    resource: Resource,
+    filters: tuple[str, ...],
+    order: Order,
+    cursor: Cursor | None,
+    count: int,
+    *,
+    include_deleted: bool,
+) -> Statement:
+    """Up to `count` objects on one side of the object `cursor`: their `ids` and `bodies` in the order of the list.
+
+    `known` says whether the cursor's object exists. The count stands in the text, for PostgreSQL plans once for a
+    known count and each time for an unknown one.
+    """
+    live = conditions(resource, filters, include_deleted=include_deleted)
+    backwards = (order == "desc") != (cursor == "before")
+    rows = chosen(resource, live, cursor, count, backwards=backwards)
+    bodies = served(resource, rows, include_deleted=include_deleted)
+    in_order = ordered(rows, descending=order == "desc")
+    listed = select(
+        func.array_agg(aggregate_order_by(rows.c.id, *in_order)).label("ids"),
+        func.array_agg(aggregate_order_by(bodies, *in_order)).label("bodies"),
+    ).subquery("listed")
+    return compiled(select(listed, known(resource, cursor), *freshness(resource)))
+
+
+@cache
+def one(resource: Resource, by: str, *, include_deleted: bool) -> Statement:
+    """The object whose column `by` is `value`, tombstones included: its `body`, null without one, and `deleted_at`."""
+    source = resource.table
+    wanted = source.c[by] == bindparam("value", type_=Text)
+    latest = (source.c.deleted_at.is_(None).desc(), source.c.created_at.desc())
+    rows = select(*columns(resource)).where(wanted).order_by(*latest).limit(ONE).subquery("rows")
+    body = served(resource, rows, include_deleted=include_deleted).label("body")
+    found = select(body, rows.c.deleted_at).subquery("found")
+    always = select(*freshness(resource)).subquery("freshness")
+    return compiled(select(found, always).select_from(always.outerjoin(found, true())))
+
+
+def compiled(query: Select[Any]) -> Statement:
+    """The statement as asyncpg takes it."""
+    found = query.compile(dialect=asyncpg.dialect())  # type: ignore[no-untyped-call]  # SQLAlchemy's dialects are untyped
+    return Statement(str(found), tuple(found.positiontup or ()))
+
+
+def conditions(resource: Resource, filters: tuple[str, ...], *, include_deleted: bool) -> list[ColumnElement[bool]]:
+    """What the objects of a list have in common."""
+    wanted = [
+        declared.condition(bindparam(declared.name, type_=declared.sql_type))
+        for declared in resource.filters
+        if declared.name in filters
+    ]
+    return wanted if include_deleted else [resource.table.c.deleted_at.is_(None), *wanted]
+
+
+def columns(resource: Resource) -> list[ColumnElement[Any]]:
+    """What is needed of a row: its place in the list, its JSON, and the parents it embeds."""
+    names = dict.fromkeys(["id", "created_at", "deleted_at", *(embed.by for embed in resource.embeds)])
+    return [*(resource.table.c[name] for name in names), cast(resource.table.c.body, Text).label("body")]
+
+
+def chosen(
+    resource: Resource, live: list[ColumnElement[bool]], cursor: Cursor | None, count: int, *, backwards: bool
+) -> Subquery:
+    """The rows of a page and one more: a walk along the keyset index, from the cursor's object on."""
+    source = resource.table
+    walk = select(*columns(resource)).where(*live)
+    if cursor:
+        here, there = tuple_(source.c.created_at, source.c.id), position(resource)
+        walk = walk.where(here < there if backwards else here > there)
+    steps = [key.desc() if backwards else key.asc() for key in (source.c.created_at, source.c.id)]
+    return walk.order_by(*steps).limit(literal_column(str(count), Integer)).subquery("rows")
+
+
+def cursor_id() -> BindParameter[str]:
+    """The id of the cursor's object."""
+    return bindparam("cursor", type_=Text)
+
+
+@cache
+def place(resource: Resource) -> CTE:
+    """Where the cursor's object stands, looked up once; tombstones keep their place."""
+    row = resource.table.alias("cursor_row")
+    return select(row.c.created_at).where(row.c.id == cursor_id()).cte("place")
+
+
+def position(resource: Resource) -> Any:
+    """The cursor's place in the list, to be compared with."""
+    return tuple_(select(place(resource).c.created_at).scalar_subquery(), cursor_id())
+
+
+def known(resource: Resource, cursor: Cursor | None) -> ColumnElement[bool]:
+    """Whether the cursor's object exists."""
+    found = true() if cursor is None else select(place(resource).c.created_at).scalar_subquery().is_not(None)
+    return found.label("known")
+
+
+def ordered(rows: Subquery, *, descending: bool) -> list[ColumnElement[Any]]:
+    """The order of the list."""
+    return [key.desc() if descending else key.asc() for key in (rows.c.created_at, rows.c.id)]
+
+
+def served(resource: Resource, rows: Subquery, *, include_deleted: bool) -> ColumnElement[str]:
+    """The object as it is served: its own JSON, then the keys composed from its parents and from its end."""
+    keys = [(embed.key, parent(embed, rows)) for embed in resource.embeds]
+    if include_deleted:
+        keys.append(("deleted_at", func.to_char(func.timezone(piece("UTC"), rows.c.deleted_at), piece(INSTANT))))
+    if not keys:
+        return rows.c.body
+    parts = [func.left(rows.c.body, literal_column("-1")), *(added(key, value) for key, value in keys), piece("}")]
+    return reduce(operator.add, parts)
+
+
+def parent(embed: Embed, rows: Subquery) -> ColumnElement[str]:
+    """What a key is composed of: an expression over the live parent that a row names."""
+    source = table(embed.table, column("id"), column("deleted_at"))
+    live = select(literal_column(embed.value, Text)).select_from(source)
+    return live.where(source.c.id == rows.c[embed.by], source.c.deleted_at.is_(None)).scalar_subquery()
+
+
+def added(key: str, value: ColumnElement[str]) -> ColumnElement[str]:
+    """The piece that adds a key to a JSON object, or nothing when there is no value."""
+    return func.coalesce(piece(f',"{key}":') + value, piece(""))
+
+
+def piece(words: str) -> ColumnElement[str]:
+    """Words of ours as an SQL literal."""
+    return literal_column(f"'{words}'", Text)
+
+
+def freshness(resource: Resource) -> list[ColumnElement[Any]]:
+    """How far the copy and this resource are; there, as nulls, even before anything was ever read."""
+    reached = select(CHECKPOINTS.c.position).where(CHECKPOINTS.c.name == piece(resource.name))
+    return [
+        select(CURSOR.c.drained_at).scalar_subquery().label("drained_at"),
+        select(CURSOR.c.ready_at).scalar_subquery().label("ready_at"),
+        reached.scalar_subquery().label("position"),
+    ]

@@ -1,0 +1,149 @@
+"""Rebuilding: the journal folded again beside the live table, compared with it, and its rows swapped in."""
+
+from collections.abc import AsyncIterator, Sequence
+from contextlib import suppress
+from dataclasses import dataclass
+
+from user_management.db.session import Connection, Pool
+from user_management.journal import checkpoints, entries
+from user_management.journal.entries import Entry
+from user_management.mirror.engine.record import Unstorable, fold_all, write_all
+from user_management.mirror.engine.resource import SHARED_COLUMNS, Resource
+
+PATIENCE = 24 * 3600.0
+"""Seconds that comparing and swapping a very large table may take."""
+
+
+@dataclass(frozen=True, slots=True)
+class Progress:
+    """How far a rebuild is: the position folded and the position it is going to."""
+
+    position: int
+    head: int
+
+
+@dataclass(frozen=True, slots=True)
+class Difference:
+    """How a live table differed from its journal: rows it lacked, rows it had too many, rows that were other."""
+
+    resource: str
+    missing: int
+    extra: int
+    different: int
+
+    @property
+    def total(self) -> int:
+        """How many rows were not as the journal says."""
+        return self.missing + self.extra + self.different
+
+
+def beside(resource: Resource) -> str:
+    """The name of the table a resource is rebuilt in."""
+    return f"rebuilt_{resource.name}"
+
+
+async def prepare(connection: Connection, resources: Sequence[Resource]) -> None:
+    """Make an empty table beside each live one; temporary, so that a rebuild that dies leaves nothing behind."""
+    for resource in resources:
+        await connection.execute(f"DROP TABLE IF EXISTS pg_temp.{beside(resource)}")
+        await connection.execute(
+            f"CREATE TEMPORARY TABLE {beside(resource)} (LIKE {resource.name} INCLUDING DEFAULTS INCLUDING INDEXES)"
+        )
+
+
+async def catch_up(
+    connection: Connection, resources: Sequence[Resource], *, after: int, until: int
+) -> AsyncIterator[int]:
+    """Fold the journal from `after` up to `until` into the tables beside; yields each position reached."""
+    tables = {resource.name: beside(resource) for resource in resources}
+    types = sorted({type_ for resource in resources for type_ in resource.verbs})
+    async for batch in entries.read(connection, after=after, until=until, types=types):
+        await write(connection, resources, batch, tables)
+        yield batch[-1].position
+
+
+async def write(
+    connection: Connection, resources: Sequence[Resource], batch: Sequence[Entry], tables: dict[str, str]
+) -> None:
+    """Fold and write a batch; if PostgreSQL refuses it, entry by entry, leaving out what it refused the first time."""
+    try:
+        async with connection.transaction():
+            await write_all(connection, await fold_all(connection, resources, batch, tables), tables)
+    except Unstorable:
+        for entry in batch:
+            with suppress(*Unstorable):
+                async with connection.transaction():
+                    await write_all(connection, await fold_all(connection, resources, [entry], tables), tables)
+
+
+async def compare(connection: Connection, resource: Resource) -> Difference:
+    """How the live table differs from the rebuilt one, column by column and byte by byte."""
+    columns = ", ".join(column for column in (*SHARED_COLUMNS[1:-1], *resource.columns, "body::text"))
+    row = await connection.fetchrow(
+        f"""
+        SELECT count(*) FILTER (WHERE live.id IS NULL) AS missing,
+               count(*) FILTER (WHERE rebuilt.id IS NULL) AS extra,
+               count(*) FILTER (WHERE live.id IS NOT NULL AND rebuilt.id IS NOT NULL) AS different
+        FROM (SELECT id, md5(ROW({columns})::text) AS digest FROM {resource.name}) live
+        FULL JOIN (SELECT id, md5(ROW({columns})::text) AS digest FROM {beside(resource)}) rebuilt USING (id)
+        WHERE live.digest IS DISTINCT FROM rebuilt.digest
+        """,
+        timeout=PATIENCE,
+    )
+    assert row is not None  # noqa: S101  an aggregate without GROUP BY always answers one row
+    return Difference(resource.name, *row.values())
+
+
+async def replace_rows(connection: Connection, resource: Resource) -> None:
+    """Give the live table the rebuilt rows, leaving alone those that are equal.
+
+    Rows are swapped and not tables: views, grants and plans that others built on the live table stay valid.
+    """
+    names = (*SHARED_COLUMNS, *resource.columns)
+    columns, same = ", ".join(names), ", ".join(name if name != "body" else "body::text" for name in names)
+    await connection.execute(
+        f"DELETE FROM {resource.name} live WHERE NOT EXISTS (SELECT FROM {beside(resource)} r WHERE r.id = live.id "
+        f"AND ROW({prefixed(same, 'r')}) IS NOT DISTINCT FROM ROW({prefixed(same, 'live')}))",
+        timeout=PATIENCE,
+    )
+    await connection.execute(
+        f"INSERT INTO {resource.name} ({columns}) SELECT {columns} FROM {beside(resource)} ON CONFLICT (id) DO NOTHING",
+        timeout=PATIENCE,
+    )
+
+
+def prefixed(columns: str, table: str) -> str:
+    """The columns, each of the given table."""
+    return ", ".join(f"{table}.{column}" for column in columns.split(", "))
+
+
+async def rebuild(
+    pool: Pool, resources: Sequence[Resource], *, swap: bool = True
+) -> AsyncIterator[Progress | Difference]:
+    """Fold the whole journal again, compare and swap; yields progress, then one difference for each resource.
+
+    Without `swap` it only compares. A parent that is not rebuilt with its children stands in with its live table:
+    its ends carry the positions they had, so that children end where they did. The journal is folded without
+    holding anybody up; only the last entries, the comparison and the swap keep writers waiting. Reads go on throughout.
+    """
+    async with pool.acquire() as connection:
+        await prepare(connection, resources)
+        head, position = (await checkpoints.read(connection))[checkpoints.HEAD], 0
+        async for position in catch_up(connection, resources, after=0, until=head):
+            yield Progress(position, head)
+        yield Progress(head, head)
+        async with connection.transaction():
+            last = (await checkpoints.lock(connection))[checkpoints.HEAD]
+            async for _ in catch_up(connection, resources, after=head, until=last):
+                pass
+            for resource in resources:
+                yield await settle(connection, resource, last) if swap else await compare(connection, resource)
+
+
+async def settle(connection: Connection, resource: Resource, head: int) -> Difference:
+    """Compare one resource, swap it if it differs, and move its checkpoint to the end of the journal."""
+    difference = await compare(connection, resource)
+    if difference.total:
+        await replace_rows(connection, resource)
+    await checkpoints.place(connection, resource.name, head)
+    return difference

@@ -1,0 +1,49 @@
+"""Retrying: a parked entry folded again over its resource as it is now, under the same guards as the first time."""
+
+from user_management.db.session import Connection
+from user_management.journal import checkpoints, entries, failures
+from user_management.journal.entries import Entry
+from user_management.journal.failures import Failure, NoSuchFailure
+from user_management.mirror.engine import catalog
+from user_management.mirror.engine.record import Unstorable, fold_all, write_all
+from user_management.mirror.engine.resource import Resource
+
+
+async def retry(connection: Connection, position: int) -> list[Failure]:
+    """Apply a parked entry to every resource that could not; what still fails is parked again, with its new error.
+
+    The caller's transaction holds the checkpoints from here on. `NoSuchFailure` when nothing is parked there.
+    """
+    await checkpoints.lock(connection)
+    parked, entry = await failures.parked(connection, position), await entries.get(connection, position)
+    if not parked or entry is None:
+        raise NoSuchFailure(f"No entry is parked at position {position}.")
+    return [failure for one in parked for failure in await retry_for(connection, entry, one.resource)]
+
+
+async def retry_for(connection: Connection, entry: Entry, name: str) -> list[Failure]:
+    """Apply an entry to one resource again: resolve its failure, or park it with the error of this attempt."""
+    resource = catalog.by_name(name)
+    if resource is None or entry.type not in resource.verbs:
+        failed = [Failure(entry.position, name, f"{name} does not follow {entry.type} any more; skip the entry")]
+    else:
+        failed = await apply(connection, entry, resource)
+    if failed:
+        await failures.park(connection, failed)
+    else:
+        await failures.resolve(connection, entry.position, name, "retried")
+    return failed
+
+
+async def apply(connection: Connection, entry: Entry, resource: Resource) -> list[Failure]:
+    """Fold and write one entry; the failure, if it cannot be applied or PostgreSQL refuses it."""
+    folds = await fold_all(connection, [resource], [entry])
+    failed = [failure for folded in folds.values() for failure in folded.failures]
+    if failed:
+        return failed
+    try:
+        async with connection.transaction():
+            await write_all(connection, folds)
+    except Unstorable as error:
+        return [Failure(entry.position, resource.name, str(error))]
+    return []

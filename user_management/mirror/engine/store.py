@@ -1,0 +1,99 @@
+"""The statements that read and write rows, one per resource and page; written from the resource's own columns."""
+
+from collections.abc import Mapping, Sequence
+from datetime import UTC
+from functools import cache
+from typing import Any
+
+from sqlalchemy import Column
+from sqlalchemy.dialects import postgresql
+
+from user_management.db import jsontext
+from user_management.db.session import Connection
+from user_management.journal.entries import Entry
+from user_management.mirror.engine import fold
+from user_management.mirror.engine.fold import Folded, Grave, Graves
+from user_management.mirror.engine.resource import SHARED_COLUMNS, Resource
+from user_management.mirror.engine.verbs import Row
+
+
+def sql_type(column: Column[Any]) -> str:
+    """The PostgreSQL type of a column."""
+    return column.type.compile(dialect=postgresql.dialect())  # type: ignore[no-untyped-call]  # SQLAlchemy's dialect constructors are untyped
+
+
+def names(resource: Resource) -> tuple[str, ...]:
+    """The columns of a resource's table, in the order of `values`."""
+    return (*SHARED_COLUMNS, *resource.columns)
+
+
+def values(resource: Resource, folded: Folded, key: str) -> tuple[Any, ...]:
+    """A folded row as its columns hold it."""
+    row = folded.rows[key]
+    columns = folded.columns.get(key) or resource.column_values(row.body, live=row.deleted_at is None)
+    body = jsontext.dumps(row.body)
+    return (row.id, row.created_at, row.updated_at, row.deleted_at, row.position, body, *columns)
+
+
+@cache
+def update_statement(resource: Resource, table: str) -> str:
+    """Change many rows at once: one array for each column."""
+    columns = [resource.table.columns[name] for name in names(resource)]
+    arrays = ", ".join(f"${n}::{sql_type(column)}[]" for n, column in enumerate(columns, 1))
+    changes = ", ".join(f"{name} = changed.{name}" for name in names(resource)[1:])
+    return (
+        f"UPDATE {table} SET {changes} FROM unnest({arrays}) AS changed ({', '.join(names(resource))}) "
+        f"WHERE {table}.id = changed.id"
+    )
+
+
+def of_record(record: Any) -> Row:
+    """The row a database record holds."""
+    return Row(
+        record["id"],
+        record["created_at"].astimezone(UTC),
+        record["updated_at"].astimezone(UTC),
+        record["deleted_at"].astimezone(UTC) if record["deleted_at"] else None,
+        record["position"],
+        jsontext.loads(record["body"]),
+    )
+
+
+async def rows(connection: Connection, table: str, ids: Sequence[str]) -> dict[str, Row]:
+    """The rows with these ids, tombstones included."""
+    if not ids:
+        return {}
+    found = await connection.fetch(f"SELECT {', '.join(SHARED_COLUMNS)} FROM {table} WHERE id = ANY($1::text[])", ids)
+    return {record["id"]: of_record(record) for record in found}
+
+
+async def graves(
+    connection: Connection, resource: Resource, entries: Sequence[Entry], tables: Mapping[str, str]
+) -> Graves:
+    """The parents named by these entries that have ended."""
+    found: Graves = {}
+    for cascade in resource.cascades:
+        parents = fold.parents(cascade, resource, entries)
+        records = await connection.fetch(
+            f"SELECT id, deleted_at, position FROM {tables.get(cascade.parent, cascade.parent)} "
+            "WHERE id = ANY($1::text[]) AND deleted_at IS NOT NULL",
+            parents,
+        ) if parents else []  # fmt: skip
+        for record in records:
+            found[cascade.by, record["id"]] = Grave(record["deleted_at"].astimezone(UTC), record["position"])
+    return found
+
+
+async def write(connection: Connection, resource: Resource, folded: Folded, table: str) -> None:
+    """Write what a fold decided: new rows, changed rows, then the end of every other child of an ended parent."""
+    new = [values(resource, folded, key) for key in sorted(folded.new)]
+    changed = [values(resource, folded, key) for key in sorted(folded.changed - folded.new)]
+    if new:
+        await connection.copy_records_to_table(table, records=new, columns=names(resource))
+    if changed:
+        await connection.execute(update_statement(resource, table), *map(list, zip(*changed, strict=True)))
+    for (by, parent), grave in folded.ended.items():
+        await connection.execute(
+            f"UPDATE {table} SET deleted_at = $2, position = $3 WHERE {by} = $1 AND deleted_at IS NULL",
+            parent, grave.deleted_at, grave.position,
+        )  # fmt: skip

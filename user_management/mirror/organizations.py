@@ -1,0 +1,92 @@
+"""Organizations: the companies whose people sign in."""
+
+from typing import Any, Literal
+
+from pydantic import AwareDatetime, BaseModel, ConfigDict
+from sqlalchemy.orm import Mapped
+
+from user_management.mirror.engine.resource import Listing, Mirrored, Resource, by_age, by_external_id
+from user_management.mirror.engine.verbs import tombstone, upsert
+
+
+class OrganizationRow(Mirrored):
+    """An organization as stored."""
+
+    __tablename__ = "organizations"
+
+    name: Mapped[str | None]
+    external_id: Mapped[str | None]
+
+
+by_age(OrganizationRow)
+by_external_id(OrganizationRow)
+
+
+class OrganizationDomain(BaseModel):
+    """A domain of an organization; its verification token is a secret and is not kept."""
+
+    object: Literal["organization_domain"] = "organization_domain"
+    id: str
+    organization_id: str
+    domain: str
+    state: str | None = None
+    verification_prefix: str | None = None
+    verification_token: str | None = None
+    verification_strategy: str | None = None
+
+
+class Organization(BaseModel):
+    """An organization as served, in WorkOS's words."""
+
+    model_config = ConfigDict(
+        json_schema_extra={
+            "examples": [
+                {
+                    "object": "organization",
+                    "id": "org_01EHWNCE74X7JSDV0X3SZ3KJNY",
+                    "name": "Northern Anchor",
+                    "domains": [
+                        {
+                            "object": "organization_domain",
+                            "id": "org_domain_01EHWNCE74X7JSDV0X3SZ3KJNZ",
+                            "organization_id": "org_01EHWNCE74X7JSDV0X3SZ3KJNY",
+                            "domain": "northern-anchor.example",
+                            "state": "verified",
+                        }
+                    ],
+                    "metadata": {"tier": "gold"},
+                    "external_id": "account-77",
+                    "allow_profiles_outside_organization": False,
+                    "created_at": "2026-01-12T08:26:18.755Z",
+                    "updated_at": "2026-10-03T17:05:41.910Z",
+                }
+            ]
+        }
+    )
+
+    object: Literal["organization"]
+    id: str
+    name: str
+    domains: list[OrganizationDomain]
+    metadata: dict[str, Any] = {}
+    external_id: str | None
+    stripe_customer_id: str | None = None
+    allow_profiles_outside_organization: bool | None = None
+    created_at: AwareDatetime
+    updated_at: AwareDatetime
+
+
+resource = Resource(
+    name="organizations",
+    object="organization",
+    row=OrganizationRow,
+    shape=Organization,
+    listing=Listing(("organizations",)),
+    has_external_id=True,
+    events={
+        "organization.created": upsert,
+        "organization.updated": upsert,
+        "organization.deleted": tombstone,
+    },
+    rest_only=frozenset({"allow_profiles_outside_organization"}),
+)
