@@ -1,0 +1,156 @@
+"""One request to WorkOS: raw JSON in, raw JSON out, none of the SDK's own retries, and one family of errors."""
+
+from collections.abc import AsyncIterator, Mapping
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from http import HTTPStatus
+from typing import Any
+
+import httpx
+from workos import AsyncWorkOSClient, WorkOSError
+from workos._errors import APIError  # the root does not export it
+from workos._http import HTTPResponse  # nor this
+from workos._types import Deserializable  # nor this
+
+from user_management.services.workos.errors import (
+    BadAnswer,
+    KeyRefused,
+    ObjectNotFound,
+    OutcomeUnknown,
+    Refusal,
+    Refused,
+    WorkOSUnavailable,
+    refusal,
+)
+
+NEVER_SENT = (httpx.ConnectError, httpx.ConnectTimeout, httpx.PoolTimeout)
+READS = frozenset({"get", "head"})
+REDIRECTS = range(300, 400)
+
+
+class Sdk(AsyncWorkOSClient):
+    """The SDK, made to tell of two answers that it trips over or keeps to itself."""
+
+    @staticmethod
+    def _raise_error(response: HTTPResponse) -> None:
+        """Raise the error of an answer, also when its body is JSON of a form the SDK does not expect."""
+        try:
+            AsyncWorkOSClient._raise_error(response)  # noqa: SLF001  the hook we stand in for
+        except (AttributeError, TypeError) as error:
+            raise APIError("unreadable", status_code=response.status_code, response=response) from error
+
+    def _deserialize_response(self, response: HTTPResponse, model: type[Deserializable] | None) -> Any:
+        """The answer's JSON; a redirect is no answer, though the SDK takes it for an empty one."""
+        if response.status_code in REDIRECTS:
+            raise APIError("redirected", status_code=response.status_code, response=response)
+        return super()._deserialize_response(response, model)
+
+
+@dataclass(frozen=True, slots=True)
+class WorkOS:
+    """A connection to one WorkOS environment."""
+
+    sdk: AsyncWorkOSClient
+    timeout: float = 30.0
+
+    async def request(
+        self,
+        method: str,
+        path: tuple[str, ...],
+        *,
+        params: Mapping[str, Any] | None = None,
+        body: Mapping[str, Any] | None = None,
+    ) -> dict[str, Any]:
+        """WorkOS's answer as it came (`{}` when it is empty or not JSON); errors of `services.workos.errors`."""
+        try:
+            return await self.sdk.request_raw(
+                method,
+                path,
+                params=dict(params or {}) or None,
+                body=dict(body) if body is not None else None,
+                request_options={"max_retries": 0, "timeout": self.timeout},
+            )
+        except WorkOSError as error:
+            raise translated(error, method) from error
+        except (ValueError, RecursionError, httpx.InvalidURL) as error:
+            raise unsendable(error) from error
+
+
+@asynccontextmanager
+async def connect(*, api_key: str, client_id: str, base_url: str, seconds: float) -> AsyncIterator[WorkOS]:
+    """A connection over an httpx client of ours, which OpenTelemetry can trace; each request may take `seconds`."""
+    async with httpx.AsyncClient(limits=httpx.Limits(max_connections=20)) as http:
+        yield over(http, api_key=api_key, client_id=client_id, base_url=base_url, seconds=seconds)
+
+
+def over(http: httpx.AsyncClient, *, api_key: str, client_id: str, base_url: str, seconds: float = 30.0) -> WorkOS:
+    """A connection over a given httpx client."""
+    sdk = Sdk(api_key=api_key, client_id=client_id or None, base_url=base_url, http_client=http, max_retries=0)
+    return WorkOS(sdk, seconds)
+
+
+def translated(error: WorkOSError, method: str) -> Exception:
+    """The SDK's error as one of ours: wait, fix, not found, misconfigured, or not known."""
+    if not isinstance(error, APIError) or error.status_code is None:
+        return unanswered(error, method)
+    said = refusal(error.status_code, error.response_json, error.request_id or None)
+    if disbelieved(error):
+        return BadAnswer(f"WorkOS answered {error.status_code}, but not in its words: is somebody else at its address?")
+    if ours(said):
+        return KeyRefused(f"WorkOS refuses our API key ({error.status_code}: {said.message})")
+    if error.status_code == HTTPStatus.TOO_MANY_REQUESTS and said.code != "daily_quota_exceeded":
+        return WorkOSUnavailable("WorkOS asks to slow down", retry_after=retry_after(error))
+    if error.status_code >= HTTPStatus.INTERNAL_SERVER_ERROR:
+        return failed(error, method)
+    return ObjectNotFound(said) if error.status_code == HTTPStatus.NOT_FOUND else Refused(said)
+
+
+def disbelieved(error: APIError) -> bool:
+    """Whether somebody else answered: with a redirect, or with a 404 that is not JSON (a 404 can delete)."""
+    lost = error.status_code == HTTPStatus.NOT_FOUND and not isinstance(error.response_json, dict)
+    return lost or error.status_code in REDIRECTS
+
+
+def ours(said: Refusal) -> bool:
+    """Whether it is our key that is refused: by every 401, and by a 403 that names no reason of the caller's."""
+    unnamed = said.status == HTTPStatus.FORBIDDEN and not said.code_is_for_the_caller
+    return unnamed or said.status == HTTPStatus.UNAUTHORIZED
+
+
+def unsendable(error: Exception) -> Refused:
+    """What never left: an id that cannot be one (empty, `.`, `..`), or a request that JSON or a URL cannot carry."""
+    if "path segment" in str(error):
+        return ObjectNotFound(refusal(HTTPStatus.NOT_FOUND, {"message": str(error)}))
+    return Refused(refusal(HTTPStatus.BAD_REQUEST, {"message": f"the request cannot be sent: {error}"}))
+
+
+def unanswered(error: WorkOSError, method: str) -> Exception:
+    """What no answer means: nothing was done if nothing was sent, or if nothing was to be done."""
+    if method.lower() in READS or never_sent(error):
+        return WorkOSUnavailable(f"WorkOS cannot be reached: {error}")
+    return OutcomeUnknown("WorkOS did not answer; it may or may not have done what was asked")
+
+
+def failed(error: APIError, method: str) -> Exception:
+    """What a 5xx means: a read can be repeated, a write may have been done."""
+    if method.lower() in READS:
+        return WorkOSUnavailable(f"WorkOS answered {error.status_code}", retry_after=retry_after(error))
+    return OutcomeUnknown(
+        f"WorkOS answered {error.status_code}; it may or may not have done what was asked",
+        retry_after=retry_after(error),
+    )
+
+
+def never_sent(error: BaseException | None) -> bool:
+    """Whether the connection failed before a byte of the request left."""
+    while error is not None:
+        if isinstance(error, NEVER_SENT):
+            return True
+        error = error.__cause__
+    return False
+
+
+def retry_after(error: APIError) -> float | None:
+    """The seconds WorkOS asks to wait, from a number or an HTTP date; None when it does not say."""
+    headers = getattr(error.response, "headers", {})
+    return AsyncWorkOSClient._parse_retry_after(headers.get("Retry-After"))  # noqa: SLF001  the SDK's own RFC 9110 parser
