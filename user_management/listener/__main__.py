@@ -1,0 +1,101 @@
+"""`python -m user_management.listener`: follow WorkOS until told to stop."""
+
+import asyncio
+import gc
+import signal
+import sys
+
+import structlog
+import uvloop
+
+from user_management import settings as configuration
+from user_management import telemetry
+from user_management.db import schema, session
+from user_management.db.session import Connection, DatabaseUnavailable
+from user_management.errors import Misconfigured
+from user_management.listener import daemon
+from user_management.listener.backoff import Backoff
+from user_management.listener.daemon import Listener, Pace
+from user_management.mirror.engine import catalog
+from user_management.services.workos import client
+from user_management.settings import Environment, Settings
+
+log = structlog.get_logger(__name__)
+
+
+def pace(settings: Settings) -> Pace:
+    """The pace the settings ask for."""
+    return Pace(
+        poll_interval=settings.poll_interval,
+        lease=settings.lease_seconds,
+        backoff_initial=settings.backoff_initial,
+        backoff_max=settings.backoff_max,
+        backfill_margin=settings.backfill_margin,
+        backfill_max_deletions=settings.backfill_max_deletions,
+    )
+
+
+async def connected(url: str, backoff: Backoff) -> Connection:
+    """A connection to the database, waited for as long as it takes."""
+    while True:
+        try:
+            return await session.connect(url)
+        except DatabaseUnavailable as error:
+            wait = backoff.next(error.retry_after)
+            log.warning("database.waiting", error=str(error), next_try_in=round(wait, 1))
+            await asyncio.sleep(wait)
+
+
+async def check_database(url: str, backoff: Backoff) -> None:
+    """Wait for the database and check its schema; `Misconfigured` when it is not the one this code needs."""
+    connection = await connected(url, backoff)
+    try:
+        await schema.check(connection)
+    finally:
+        await connection.close()
+
+
+def calm_the_collector() -> None:
+    """Spare the garbage collector what stays, and look less often at what dies young."""
+    gc.collect()
+    gc.freeze()
+    gc.set_threshold(5_000, 20, 20)
+
+
+async def listen(settings: Settings) -> None:
+    """Check the database, then follow WorkOS; SIGTERM and SIGINT finish the page at hand."""
+    url, key = configuration.database_url(settings), configuration.workos_key(settings)
+    await check_database(url, Backoff(settings.backoff_initial, settings.backoff_max))
+    resources = catalog.resources()
+    types = [name for name in catalog.event_types(resources) if name not in settings.ignored_event_types]
+    async with (
+        session.open_pool(url, size=settings.database_pool_size, application="user-management-listener") as pool,
+        client.connect(api_key=key, client_id=settings.workos_client_id, base_url=settings.workos_base_url,
+                       seconds=settings.workos_timeout) as workos,
+    ):  # fmt: skip
+        listener = Listener(pool, workos, resources, types, pace(settings))
+        calm_the_collector()
+        for number in (signal.SIGTERM, signal.SIGINT):
+            asyncio.get_running_loop().add_signal_handler(number, listener.stopping.set)
+        log.info("listener.started", listener=listener.name, workos=settings.workos_base_url, event_types=len(types))
+        await daemon.run(listener)
+
+
+def main() -> None:
+    """Run the listener; a wrong configuration is one sentence and exit status 2."""
+    try:
+        settings = configuration.load()
+        telemetry.configure(
+            "user-management-listener",
+            log_level=settings.log_level,
+            production=settings.environment is Environment.PRODUCTION,
+            endpoint=settings.opentelemetry_endpoint,
+        )
+        uvloop.run(listen(settings))
+    except Misconfigured as error:
+        print(f"user-management-listener: {error}", file=sys.stderr)  # noqa: T201  said before anything is followed
+        sys.exit(2)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,262 @@
+"""Backfilling: everything WorkOS has, listed page by page into the copy, beside the tail that follows the events.
+
+The boundary is recorded before the listing starts, and the copy is ready when a poll that began after the listing
+reaches the end of the feed. What the copy held before and WorkOS no longer lists is asked for, one by one.
+"""
+
+import asyncio
+from collections.abc import AsyncGenerator, Sequence
+from contextlib import aclosing
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime
+from typing import Any
+
+import structlog
+
+from user_management.db.session import Connection, Pool, transaction
+from user_management.journal import cursor as cursors
+from user_management.journal import entries
+from user_management.journal.entries import Entry, Lane
+from user_management.listener import backfills
+from user_management.listener.backfills import Backfill, Phase
+from user_management.mirror.engine import store
+from user_management.mirror.engine.record import record
+from user_management.mirror.engine.resource import Resource
+from user_management.services.workos import objects
+from user_management.services.workos.client import WorkOS
+from user_management.services.workos.errors import ObjectNotFound, Refused
+
+log = structlog.get_logger(__name__)
+
+AHEAD = 10
+"""Most pages fetched before those in front of them are committed, and most that are committed together."""
+
+GLANCE = 0.2
+"""Seconds between looks at whether the tail has reached the end."""
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """Where a listing is: in which partition (the id of a parent, or nothing), behind which object."""
+
+    partition: str = ""
+    after: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """A page that was listed at a place, and the place that follows; None when the resource is listed."""
+
+    place: Place
+    found: list[Entry]
+    following: Place | None
+
+
+async def run(pool: Pool, workos: WorkOS, resources: Sequence[Resource], *, max_deletions: int) -> bool:
+    """Take the unfinished run from where it stands to its end; False when there is none."""
+    async with pool.acquire() as connection:
+        current = await backfills.unfinished(connection)
+    if current is None:
+        return False
+    if current.phase is Phase.LISTING:
+        current = await list_all(pool, workos, resources, current)
+    if current.phase is Phase.FOLLOWING:
+        current = await follow(pool, current)
+    await confirm(pool, workos, resources, current, max_deletions)
+    return True
+
+
+async def list_all(pool: Pool, workos: WorkOS, resources: Sequence[Resource], run: Backfill) -> Backfill:
+    """List every resource from where the run stands; pages and the run's place are committed together."""
+    names = [resource.name for resource in resources]
+    for resource in resources[names.index(run.resource) :]:
+        if run.resource != resource.name:
+            run = await move(pool, run, resource=resource.name, partition="", after="")
+        async with aclosing(ahead(walk(pool, workos, resource, Place(run.partition, run.after)))) as batches:
+            async for batch in batches:
+                run = await commit(pool, resources, resource, run, batch)
+        log.info("backfill.listed", resource=resource.name, objects=run.listed, changed=run.changed)
+    return await move(pool, run, phase=Phase.FOLLOWING.value, listed_at=datetime.now(UTC))
+
+
+async def move(pool: Pool, run: Backfill, **changes: object) -> Backfill:
+    """Move a run in a transaction of its own."""
+    async with transaction(pool) as connection:
+        await backfills.move(connection, run, **changes)
+        return await reread(connection)
+
+
+async def reread(connection: Connection) -> Backfill:
+    """The run as it now stands."""
+    found = await backfills.unfinished(connection)
+    if found is None:
+        raise backfills.BackfillMoved("the run was finished by another listener")
+    return found
+
+
+async def walk(pool: Pool, workos: WorkOS, resource: Resource, place: Place) -> AsyncGenerator[Step, None]:
+    """The pages of one resource from a place on."""
+    listing = resource.listing
+    following: Place | None = place
+    if listing.per and not place.partition:
+        following = await next_partition(pool, listing.per, "")
+    while following is not None:
+        place = following
+        parameters = {**listing.parameters, **({listing.parameter: place.partition} if listing.per else {})}
+        asked_at = datetime.now(UTC)
+        page, place = await listed(workos, resource, parameters, place)
+        if page.after:
+            following = Place(place.partition, page.after)
+        else:
+            following = await next_partition(pool, listing.per, place.partition) if listing.per else None
+        found = [entries.of_object(item, lane=Lane.LIST, type=resource.listed, at=asked_at) for item in page.objects]
+        yield Step(place, found, following)
+
+
+async def listed(
+    workos: WorkOS, resource: Resource, parameters: dict[str, str], place: Place
+) -> tuple[objects.Page, Place]:
+    """The page at a place. A partition whose parent is gone is empty; a refused cursor starts its list again."""
+    try:
+        return await objects.page(workos, resource.listing.path, after=place.after, parameters=parameters), place
+    except ObjectNotFound:
+        if not resource.listing.per:
+            raise
+        return objects.Page([], None), place
+    except Refused as refused:
+        if not place.after:
+            raise
+        log.warning("backfill.cursor_refused", resource=resource.name, after=place.after, error=str(refused))
+        start = Place(place.partition)
+        return await objects.page(workos, resource.listing.path, after="", parameters=parameters), start
+
+
+async def next_partition(pool: Pool, parent: str, after: str) -> Place | None:
+    """The place at the start of the next living parent's partition."""
+    async with pool.acquire() as connection:
+        found = await connection.fetchval(
+            f"SELECT id FROM {parent} WHERE id > $1 AND deleted_at IS NULL ORDER BY id LIMIT 1", after
+        )
+    return Place(found) if found else None
+
+
+async def ahead(steps: AsyncGenerator[Step, None]) -> AsyncGenerator[list[Step], None]:
+    """The same steps, fetched while those before them are committed: each time all that have come by now."""
+    queue: asyncio.Queue[Step] = asyncio.Queue(AHEAD)
+    fetching = asyncio.ensure_future(fetch(steps, queue))
+    try:
+        while batch := await next_batch(queue, fetching):
+            yield batch
+        await fetching
+    finally:
+        fetching.cancel()
+        await asyncio.gather(fetching, return_exceptions=True)
+
+
+async def fetch(steps: AsyncGenerator[Step, None], queue: asyncio.Queue[Step]) -> None:
+    """Put the steps into the queue, as far ahead as it allows."""
+    async with aclosing(steps):
+        async for step in steps:
+            await queue.put(step)
+
+
+async def next_batch(queue: asyncio.Queue[Step], fetching: asyncio.Future[None]) -> list[Step]:
+    """All steps in the queue, waited for; none when the fetching has ended, well or badly."""
+    getting = asyncio.ensure_future(queue.get())
+    either: set[asyncio.Future[Any]] = {getting, fetching}
+    await asyncio.wait(either, return_when=asyncio.FIRST_COMPLETED)
+    first = [getting.result()] if getting.done() else []
+    getting.cancel()
+    return first + [queue.get_nowait() for _ in range(queue.qsize())]
+
+
+async def commit(
+    pool: Pool, resources: Sequence[Resource], resource: Resource, run: Backfill, steps: Sequence[Step]
+) -> Backfill:
+    """Record listed pages and move the run behind them, in one transaction."""
+    found = [entry for step in steps for entry in step.found]
+    place = steps[-1].following or steps[-1].place
+    async with transaction(pool) as connection:
+        recorded = await record(connection, resources, found)
+        if run.start_position:
+            await backfills.see(connection, run, resource.name, [str(entry.body["id"]) for entry in found])
+        moved = replace(
+            run,
+            partition=place.partition,
+            after=place.after,
+            listed=run.listed + len(found),
+            changed=run.changed + len(recorded.entries),
+        )
+        await backfills.move(
+            connection, run,
+            partition=moved.partition, after=moved.after, listed=moved.listed, changed=moved.changed,
+        )  # fmt: skip
+    return moved
+
+
+async def follow(pool: Pool, run: Backfill) -> Backfill:
+    """Wait until a poll that began after the listing has reached the end of the feed."""
+    while True:
+        async with pool.acquire() as connection:
+            cursor = await cursors.read(connection)
+        if cursor.drained_at and run.listed_at and cursor.drained_at > run.listed_at:
+            return await move(pool, run, phase=Phase.CONFIRMING.value)
+        await asyncio.sleep(GLANCE)
+
+
+async def confirm(pool: Pool, workos: WorkOS, resources: Sequence[Resource], run: Backfill, max_deletions: int) -> None:
+    """Ask WorkOS for everything it did not list; gone is what it answers 404 for. Too many at once are left alone."""
+    suspects = await find_absent(pool, resources, run, limit=max_deletions + 1)
+    count = sum(len(ids) for ids in suspects.values())
+    note = ""
+    if count > max_deletions:
+        note = f"more than {max_deletions} objects were not listed: none deleted; raise BACKFILL_MAX_DELETIONS if right"
+        log.error("backfill.deletions_capped", cap=max_deletions, resources={n: len(i) for n, i in suspects.items()})
+    else:
+        for resource in resources:
+            for object_id in suspects[resource.name]:
+                await confirm_one(pool, workos, resources, resource, object_id)
+    await finish(pool, run, note, count)
+
+
+async def find_absent(pool: Pool, resources: Sequence[Resource], run: Backfill, *, limit: int) -> dict[str, list[str]]:
+    """By resource, the ids that were known before the run and that it did not see; none on a first run."""
+    if not run.start_position:
+        return {resource.name: [] for resource in resources}
+    async with pool.acquire() as connection:
+        return {
+            resource.name: await backfills.absent(connection, run, resource.name, limit=limit)
+            for resource in resources
+        }  # fmt: skip
+
+
+async def confirm_one(
+    pool: Pool, workos: WorkOS, resources: Sequence[Resource], resource: Resource, object_id: str
+) -> None:
+    """Ask for one object, and record what WorkOS answers: its end, or what it is now."""
+    asked_at = datetime.now(UTC)
+    found = await objects.get(workos, resource.listing.path, object_id)
+    async with transaction(pool) as connection:
+        entry = await answer_entry(connection, resource, object_id, found, asked_at)
+        recorded = await record(connection, resources, [entry])
+    log.info("backfill.confirmed", resource=resource.name, id=object_id, gone=found is None,
+             changed=bool(recorded.entries))  # fmt: skip
+
+
+async def answer_entry(
+    connection: Connection, resource: Resource, object_id: str, found: dict[str, object] | None, at: datetime
+) -> Entry:
+    """The entry for an object that was asked for: as it is, or its end with the last that was known of it."""
+    if found is not None:
+        return entries.of_object(found, lane=Lane.LIST, type=resource.listed, at=at)
+    known = (await store.rows(connection, resource.name, [object_id])).get(object_id)
+    last = known.body if known else {"object": resource.object, "id": object_id}
+    return entries.of_object(last, lane=Lane.LIST, type=resource.deleted, at=at)
+
+
+async def finish(pool: Pool, run: Backfill, note: str, absent: int) -> None:
+    """Close the run; the copy is complete from here on."""
+    async with transaction(pool) as connection:
+        await cursors.ready(connection, datetime.now(UTC))
+        await backfills.finish(connection, run, note=note, absent=absent)
+    log.info("backfill.finished", listed=run.listed, changed=run.changed, absent=absent, note=note or None)

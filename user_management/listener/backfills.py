@@ -1,0 +1,167 @@
+"""Backfill runs as stored: how far each has come, so that a killed one goes on where it was."""
+
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from enum import StrEnum
+from typing import Any
+
+from sqlalchemy import BigInteger, Identity, Index, func
+from sqlalchemy.orm import Mapped, mapped_column
+
+from user_management.db.base import Base, Timestamp
+from user_management.db.session import Connection
+from user_management.errors import Conflict
+
+
+class BackfillMoved(Conflict):
+    """Another listener took this step of the backfill first; nothing of ours is kept."""
+
+
+class Phase(StrEnum):
+    """What a backfill is doing."""
+
+    LISTING = "listing"
+    """reading every object WorkOS has"""
+    FOLLOWING = "following"
+    """following the events until a poll that began after the listing reaches the end"""
+    CONFIRMING = "confirming"
+    """asking WorkOS, one by one, for what it no longer lists"""
+    DONE = "done"
+
+
+class BackfillRow(Base):
+    """One run."""
+
+    __tablename__ = "backfills"
+    __table_args__ = (Index("uq_backfills_unfinished", "unfinished", unique=True, postgresql_where="unfinished"),)
+
+    id: Mapped[int] = mapped_column(BigInteger, Identity(always=True), primary_key=True)
+    phase: Mapped[str] = mapped_column(server_default=Phase.LISTING.value)
+    unfinished: Mapped[bool] = mapped_column(server_default="true")
+    requested_at: Mapped[Timestamp] = mapped_column(server_default=func.now())
+    start_position: Mapped[int] = mapped_column(BigInteger)
+    resource: Mapped[str] = mapped_column(server_default="")
+    partition: Mapped[str] = mapped_column(server_default="")
+    after: Mapped[str] = mapped_column(server_default="")
+    listed: Mapped[int] = mapped_column(BigInteger, server_default="0")
+    changed: Mapped[int] = mapped_column(BigInteger, server_default="0")
+    listed_at: Mapped[Timestamp | None]
+    absent: Mapped[int] = mapped_column(BigInteger, server_default="0")
+    note: Mapped[str] = mapped_column(server_default="")
+    finished_at: Mapped[Timestamp | None]
+
+
+class SeenRow(Base):
+    """An object that a run has seen listed; only runs over a copy that held something keep these."""
+
+    __tablename__ = "backfill_seen"
+
+    backfill_id: Mapped[int] = mapped_column(BigInteger, primary_key=True)
+    resource: Mapped[str] = mapped_column(primary_key=True)
+    id: Mapped[str] = mapped_column(primary_key=True)
+
+
+@dataclass(frozen=True, slots=True)
+class Backfill:
+    """A run and its place: which resource, which partition of it, behind which object."""
+
+    id: int
+    phase: Phase
+    requested_at: datetime
+    start_position: int
+    resource: str
+    partition: str
+    after: str
+    listed: int
+    changed: int
+    listed_at: datetime | None
+    absent: int
+    note: str
+    finished_at: datetime | None
+
+
+COLUMNS = ", ".join(Backfill.__annotations__)
+
+
+def of_row(row: Any) -> Backfill | None:
+    """The run a database record holds, if there is one."""
+    return Backfill(**{**row, "phase": Phase(row["phase"])}) if row else None
+
+
+async def unfinished(connection: Connection) -> Backfill | None:
+    """The run at work, if there is one."""
+    return of_row(await connection.fetchrow(f"SELECT {COLUMNS} FROM backfills WHERE unfinished"))
+
+
+async def latest(connection: Connection) -> Backfill | None:
+    """The newest run, finished or not."""
+    return of_row(await connection.fetchrow(f"SELECT {COLUMNS} FROM backfills ORDER BY id DESC LIMIT 1"))
+
+
+async def request(connection: Connection, first_resource: str) -> Backfill:
+    """Ask for a run; the one at work, if there is one, is the answer."""
+    await connection.execute(
+        """
+        INSERT INTO backfills (start_position, resource)
+        SELECT position, $1 FROM checkpoints WHERE name = 'journal' ON CONFLICT DO NOTHING
+        """,
+        first_resource,
+    )
+    run = await unfinished(connection)
+    if run is None:
+        raise BackfillMoved("the run that was at work has just finished; ask again")
+    return run
+
+
+async def abandon(connection: Connection) -> None:
+    """Close the run at work, if there is one, as void: what it listed is no longer followed from before its start."""
+    await connection.execute(
+        "UPDATE backfills SET unfinished = false, phase = $1, note = 'abandoned', finished_at = now() WHERE unfinished",
+        Phase.DONE.value,
+    )
+    await connection.execute("DELETE FROM backfill_seen")
+
+
+async def move(connection: Connection, run: Backfill, **changes: Any) -> None:
+    """Move a run from where it stood, in the transaction that does the step; `BackfillMoved` if it stands elsewhere."""
+    sets = ", ".join(f"{name} = ${number}" for number, name in enumerate(changes, 6))
+    moved = await connection.execute(
+        f"UPDATE backfills SET {sets} WHERE id = $1 AND phase = $2 AND resource = $3 AND partition = $4 AND after = $5",
+        run.id, run.phase.value, run.resource, run.partition, run.after, *changes.values(),
+    )  # fmt: skip
+    if moved != "UPDATE 1":
+        raise BackfillMoved(f"backfill {run.id} is no longer at {run.phase} {run.resource} {run.partition} {run.after}")
+
+
+async def finish(connection: Connection, run: Backfill, *, note: str, absent: int) -> None:
+    """Close a run and forget what it saw."""
+    now = datetime.now(UTC)
+    await move(
+        connection, run, phase=Phase.DONE.value, unfinished=False, finished_at=now, note=note, absent=absent
+    )  # fmt: skip
+    await connection.execute("DELETE FROM backfill_seen WHERE backfill_id = $1", run.id)
+
+
+async def see(connection: Connection, run: Backfill, resource: str, ids: list[str]) -> None:
+    """Note which objects a page listed."""
+    await connection.execute(
+        """
+        INSERT INTO backfill_seen (backfill_id, resource, id)
+        SELECT $1, $2, id FROM unnest($3::text[]) id ON CONFLICT DO NOTHING
+        """,
+        run.id, resource, ids,
+    )  # fmt: skip
+
+
+async def absent(connection: Connection, run: Backfill, resource: str, *, limit: int) -> list[str]:
+    """Live objects that were known before the run, were not touched since and were not listed by it."""
+    rows = await connection.fetch(
+        f"""
+        SELECT id FROM {resource} mirrored
+        WHERE deleted_at IS NULL AND position <= $2 AND NOT EXISTS (
+            SELECT FROM backfill_seen seen WHERE seen.backfill_id = $1 AND seen.resource = $3 AND seen.id = mirrored.id)
+        ORDER BY id LIMIT $4
+        """,
+        run.id, run.start_position, resource, limit,
+    )  # fmt: skip
+    return [row["id"] for row in rows]

@@ -1,0 +1,31 @@
+"""How long to wait after failures: doubling, capped, jittered, and never shorter than WorkOS asks."""
+
+import random
+from dataclasses import dataclass
+
+LONGEST = 3600.0
+"""Seconds; what WorkOS asks beyond that is not believed."""
+
+
+@dataclass(slots=True)
+class Backoff:
+    """The failures in a row, and the wait that follows from them."""
+
+    initial: float
+    maximum: float
+    failures: int = 0
+
+    def reset(self) -> None:
+        """Something worked: the next failure is the first again."""
+        self.failures = 0
+
+    def next(self, retry_after: float | None = None) -> float:
+        """The seconds to wait after one more failure."""
+        self.failures += 1
+        return delay(self.failures, self.initial, self.maximum, retry_after, random.random())  # noqa: S311  jitter is no secret
+
+
+def delay(failures: int, initial: float, maximum: float, retry_after: float | None, jitter: float) -> float:
+    """The wait in seconds after so many failures in a row; `jitter` from 0 to 1 spreads it over its upper half."""
+    doubled = min(initial * 2.0 ** min(failures - 1, 30), maximum)
+    return max(doubled * (0.5 + jitter / 2), min(retry_after or 0.0, LONGEST) * (1 + jitter / 10))

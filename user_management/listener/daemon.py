@@ -1,0 +1,223 @@
+"""The daemon: takes the lease, follows the feed, backfills beside it, outlives every outage, leaves when asked."""
+
+import asyncio
+import os
+import random
+import socket
+import time
+from collections.abc import Awaitable, Callable, Coroutine, Sequence
+from dataclasses import dataclass, field
+from typing import Any, TypeVar
+
+import structlog
+
+from user_management.db.session import Pool, Unreachable
+from user_management.errors import Conflict, UserManagementError, Wait
+from user_management.listener import backfill, lease, pull, start
+from user_management.listener.backoff import Backoff
+from user_management.listener.lease import LeaseLost
+from user_management.listener.pull import CursorRefused, Pulled
+from user_management.mirror.engine.resource import Resource
+from user_management.services.workos.client import WorkOS
+
+log = structlog.get_logger(__name__)
+T = TypeVar("T")
+
+STANDBY = 1.0
+"""Seconds between a standby's looks at the lease."""
+
+
+@dataclass(frozen=True, slots=True)
+class Pace:
+    """How fast and how patiently: all in seconds, but for the number of deletions a backfill may confirm."""
+
+    poll_interval: float = 2.0
+    lease: float = 6.0
+    backoff_initial: float = 0.5
+    backoff_max: float = 60.0
+    backfill_margin: float = 600.0
+    backfill_max_deletions: int = 100
+
+
+def name_of_this_process() -> str:
+    """Who holds the lease, in a form an operator can find: host, process and a random part."""
+    return f"{socket.gethostname()}/{os.getpid()}/{os.urandom(3).hex()}"
+
+
+@dataclass(slots=True)
+class Listener:
+    """One listener: what it works on, at what pace, and the event that asks it to leave."""
+
+    pool: Pool
+    workos: WorkOS
+    resources: Sequence[Resource]
+    types: Sequence[str]
+    pace: Pace = field(default_factory=Pace)
+    name: str = field(default_factory=name_of_this_process)
+    stopping: asyncio.Event = field(default_factory=asyncio.Event)
+
+    def backoff(self) -> Backoff:
+        """A fresh count of failures."""
+        return Backoff(self.pace.backoff_initial, self.pace.backoff_max)
+
+
+async def run(listener: Listener) -> None:
+    """Work whenever the lease is ours, until asked to stop."""
+    backoff, waiting = listener.backoff(), False
+    while not listener.stopping.is_set():
+        led = await attempt(listener, "lease", lambda: take_turn(listener), backoff)
+        if led is False and not waiting:
+            log.info("lease.waiting", listener=listener.name)
+        waiting = led is False
+        if waiting:
+            await pause(listener, STANDBY)
+    log.info("listener.stopped", listener=listener.name)
+
+
+async def take_turn(listener: Listener) -> bool:
+    """Lead until the lease is lost or we are asked to stop; False when somebody else holds it."""
+    async with listener.pool.acquire() as connection:
+        taken = await lease.take(connection, listener.name, listener.pace.lease)
+    if not taken:
+        return False
+    log.info("lease.taken", listener=listener.name)
+    try:
+        await lead(listener)
+    except* LeaseLost as lost:
+        log.warning("lease.lost", listener=listener.name, error=str(lost.exceptions[0]))
+    finally:
+        async with listener.pool.acquire() as connection:
+            await lease.give_back(connection, listener.name)
+    return True
+
+
+async def lead(listener: Listener) -> None:
+    """Work and keep the lease, until asked to stop; `LeaseLost` ends the work at once."""
+    async with asyncio.TaskGroup() as tasks:
+        tasks.create_task(keep_lease(listener))
+        tasks.create_task(work(listener))
+
+
+async def work(listener: Listener) -> None:
+    """Set right what a start needs, then follow the feed and backfill beside it."""
+    backoff, ready = listener.backoff(), None
+    while ready is None and not listener.stopping.is_set():
+        ready = await attempt(listener, "start", lambda: prepare(listener), backoff)
+    async with asyncio.TaskGroup() as tasks:
+        tasks.create_task(tail(listener))
+        tasks.create_task(fill(listener))
+
+
+async def prepare(listener: Listener) -> bool:
+    """Make the copy followable."""
+    await start.prepare(listener.pool, listener.resources, listener.types, margin=listener.pace.backfill_margin)
+    return True
+
+
+async def keep_lease(listener: Listener) -> None:
+    """Renew the lease three times before it would run out; `LeaseLost` when that fails for too long."""
+    renewed = time.monotonic()
+    while not await pause(listener, listener.pace.lease / 3):
+        try:
+            async with asyncio.timeout(listener.pace.lease / 3), listener.pool.acquire() as connection:
+                held = await lease.take(connection, listener.name, listener.pace.lease)
+        except Unreachable as error:
+            if time.monotonic() - renewed > listener.pace.lease:
+                raise LeaseLost(f"the database did not renew it in time: {error}") from error
+            continue
+        if not held:
+            raise LeaseLost("another listener has taken it")
+        renewed = time.monotonic()
+
+
+async def tail(listener: Listener) -> None:
+    """Follow the feed: at once while there is more, else once every poll interval."""
+    backoff = listener.backoff()
+    while not listener.stopping.is_set():
+        pulled = await attempt(listener, "poll", lambda: poll(listener), backoff)
+        if pulled is not None and not pulled.more:
+            await pause(listener, listener.pace.poll_interval * (1 - random.random() / 5))  # noqa: S311  jitter
+
+
+async def poll(listener: Listener) -> Pulled:
+    """Fetch one page, unless asked to stop meanwhile, and commit it; a cursor that is refused is begun again."""
+    try:
+        fetched = await unless_stopping(listener, pull.fetch(listener.pool, listener.workos, listener.types))
+    except CursorRefused as refused:
+        margin = listener.pace.backfill_margin
+        await start.begin_again(listener.pool, listener.resources, refused.cursor, margin=margin)
+        return Pulled(None, drained=False)
+    if fetched is None:
+        return Pulled(None, drained=False)
+    pulled = await pull.commit(listener.pool, listener.resources, fetched)
+    if pulled.recorded is not None and pulled.recorded.entries:
+        log.info("page.applied", position=pulled.recorded.head, drained=pulled.drained, **pulled.recorded.counts)
+    for failure in pulled.recorded.failures if pulled.recorded else ():
+        log.error("entry.parked", position=failure.position, resource=failure.resource, error=failure.error)
+    return pulled
+
+
+async def fill(listener: Listener) -> None:
+    """Take every backfill that is asked for to its end."""
+    backoff = listener.backoff()
+    while not listener.stopping.is_set():
+        worked = await attempt(
+            listener, "backfill", lambda: unless_stopping(listener, backfill_once(listener)), backoff
+        )
+        if worked is False:
+            await pause(listener, listener.pace.poll_interval)
+
+
+async def backfill_once(listener: Listener) -> bool:
+    """Take the unfinished backfill to its end; False when there is none."""
+    return await backfill.run(
+        listener.pool, listener.workos, listener.resources, max_deletions=listener.pace.backfill_max_deletions
+    )  # fmt: skip
+
+
+async def attempt(listener: Listener, what: str, work: Callable[[], Awaitable[T]], backoff: Backoff) -> T | None:
+    """Do a piece of work; when it fails, log it, wait, and answer None. Whatever fails, the daemon goes on."""
+    try:
+        result = await work()
+    except Exception as error:  # noqa: BLE001  the daemon's loop: an error of any kind must not end it
+        wait = backoff.next(error.retry_after if isinstance(error, Wait) else None)
+        report(what, error, wait, backoff.failures)
+        await pause(listener, wait)
+        return None
+    backoff.reset()
+    return result
+
+
+def report(what: str, error: Exception, wait: float, failures: int) -> None:
+    """Log a failure by what it asks for: patience, an operator, or a developer."""
+    facts = {"error": str(error) or type(error).__name__, "failures": failures, "next_try_in": round(wait, 1)}
+    if isinstance(error, Conflict):
+        log.info("work.overtaken", work=what, **facts)
+    elif isinstance(error, (Wait, *Unreachable)):
+        log.warning("work.waiting", work=what, **facts)
+    elif isinstance(error, UserManagementError):
+        log.error("work.refused", work=what, **facts)
+    else:
+        log.error("work.crashed", work=what, **facts, exc_info=error)
+
+
+async def pause(listener: Listener, seconds: float) -> bool:
+    """Wait so long, or until asked to stop; whether we were."""
+    try:
+        async with asyncio.timeout(seconds):
+            await listener.stopping.wait()
+    except TimeoutError:
+        return False
+    return True
+
+
+async def unless_stopping(listener: Listener, work: Coroutine[Any, Any, T]) -> T | None:
+    """The work's result, or None if we are asked to stop before it is done: then it is given up."""
+    working, stopping = asyncio.ensure_future(work), asyncio.ensure_future(listener.stopping.wait())
+    try:
+        await asyncio.wait({working, stopping}, return_when=asyncio.FIRST_COMPLETED)
+        return await working if working.done() else None
+    finally:
+        stopping.cancel()
+        working.cancel()
+        await asyncio.gather(working, stopping, return_exceptions=True)

@@ -1,0 +1,103 @@
+"""One pull: a page of events fetched, journalled, applied and the cursor moved behind it, all or nothing."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+
+from user_management.db.session import Connection, Pool, transaction
+from user_management.errors import Misconfigured
+from user_management.journal import cursor as cursors
+from user_management.journal import entries
+from user_management.journal.cursor import Cursor
+from user_management.mirror.engine.record import Recorded, record
+from user_management.mirror.engine.resource import Resource
+from user_management.services.workos import events
+from user_management.services.workos.client import WorkOS
+from user_management.services.workos.errors import Refused
+
+
+class CursorRefused(Refused):
+    """WorkOS no longer knows the event our cursor stands at: it is older than the feed, or of another environment."""
+
+    def __init__(self, refused: Refused, cursor: Cursor) -> None:
+        super().__init__(refused.refusal)
+        self.cursor = cursor
+
+
+HOLD_BACK = timedelta(minutes=10)
+"""Longer than WorkOS holds an event back before the feed shows it, and than clocks differ."""
+
+
+@dataclass(frozen=True, slots=True)
+class Fetched:
+    """A page as it came, the cursor it was fetched behind and when it was asked for."""
+
+    page: events.Page
+    cursor: Cursor
+    asked_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class Pulled:
+    """What a pull brought: the entries that were new, and whether it reached the end of the feed."""
+
+    recorded: Recorded | None
+    drained: bool
+
+    @property
+    def more(self) -> bool:
+        """Whether to go on at once: there is more, and this page brought us forward."""
+        return not self.drained and self.recorded is not None and bool(self.recorded.entries)
+
+
+async def fetch(pool: Pool, workos: WorkOS, types: Sequence[str]) -> Fetched:
+    """The page behind the cursor; an event type WorkOS does not know is the operator's to take out."""
+    async with pool.acquire() as connection:
+        cursor = await cursors.read(connection)
+    asked_at = datetime.now(UTC)
+    try:
+        page = await events.page(workos, types=types, after=cursor.event_id, since=cursor.since(HOLD_BACK))
+    except Refused as refused:
+        if any(error.get("code") == "unknown_event_type" for error in refused.refusal.errors):
+            hint = "Name the event type in USER_MANAGEMENT_IGNORED_EVENT_TYPES to go on without it."
+            raise Misconfigured(f"{refused}. {hint}") from refused
+        if cursor.event_id is not None and await answers(workos, types, asked_at - HOLD_BACK):
+            raise CursorRefused(refused, cursor) from refused
+        raise
+    return Fetched(page, cursor, asked_at)
+
+
+async def answers(workos: WorkOS, types: Sequence[str], since: datetime) -> bool:
+    """Whether the feed answers when it is asked from a time on: then it was the cursor that was refused."""
+    try:
+        await events.page(workos, types=types, after=None, since=since, limit=1)
+    except Refused:
+        return False
+    return True
+
+
+async def commit(pool: Pool, resources: Sequence[Resource], fetched: Fetched) -> Pulled:
+    """Record a fetched page and move the cursor, in one transaction; `CursorMoved` if another listener was faster."""
+    async with transaction(pool) as connection:
+        recorded = await advance(connection, resources, fetched) if fetched.page.events else None
+        drained = fetched.page.end and not stale(fetched, recorded)
+        if drained:
+            await cursors.drained(connection, fetched.asked_at)
+    return Pulled(recorded, drained)
+
+
+async def advance(connection: Connection, resources: Sequence[Resource], fetched: Fetched) -> Recorded:
+    """Record a page and move the cursor to the last event of it that was new."""
+    told = [entries.of_event(event, received_at=fetched.asked_at) for event in fetched.page.events]
+    recorded = await record(connection, resources, told)
+    last = next((entry for entry in reversed(recorded.entries) if entry.identified), None)
+    if last is not None and last.event_id is not None:
+        await cursors.advance(connection, old=fetched.cursor, event_id=last.event_id, event_at=last.occurred_at)
+    return recorded
+
+
+def stale(fetched: Fetched, recorded: Recorded | None) -> bool:
+    """Whether a page held nothing but events from before our cursor: an old answer, which says nothing of the end."""
+    if recorded is None or recorded.entries:
+        return False
+    return any(isinstance(event, dict) and entries.named(event.get("id")) for event in fetched.page.events)
