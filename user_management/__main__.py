@@ -1,0 +1,104 @@
+"""`python -m user_management`: serve the copy."""
+
+import asyncio
+import gc
+import sys
+
+import uvicorn
+from fastapi import FastAPI
+
+from user_management import settings as configuration
+from user_management import telemetry
+from user_management.db import schema, session
+from user_management.errors import Misconfigured, Wait
+from user_management.settings import Environment, Settings
+from user_management.web import application
+from user_management.web.lifespan import Options
+
+
+def options(settings: Settings) -> Options:
+    """What the settings say about the API."""
+    return Options(
+        database_url=configuration.database_url(settings),
+        pool_size=settings.database_pool_size,
+        workos_api_key=configuration.workos_key(settings),
+        workos_client_id=settings.workos_client_id,
+        workos_base_url=settings.workos_base_url,
+        workos_timeout=settings.workos_timeout,
+        stale_after=settings.stale_after,
+        cors_origins=tuple(settings.cors_origins),
+        traced=bool(settings.opentelemetry_endpoint),
+    )
+
+
+def observe(settings: Settings) -> None:
+    """Set up this process's logs and traces."""
+    telemetry.configure(
+        "user-management-api",
+        log_level=settings.log_level,
+        production=settings.environment is Environment.PRODUCTION,
+        endpoint=settings.opentelemetry_endpoint,
+    )
+
+
+def create_app() -> FastAPI:
+    """The app of one worker process, which reads the settings for itself."""
+    settings = configuration.load()
+    observe(settings)
+    app = application.create_app(options(settings))
+    # What was imported stays: the collector need not look through it during reads.
+    gc.collect()
+    gc.freeze()
+    return app
+
+
+async def check(url: str) -> None:
+    """Refuse a database that is away or whose schema is not the one this code needs."""
+    connection = await session.connect(url, application="user-management-api")
+    try:
+        await schema.check(connection)
+    finally:
+        await connection.close()
+
+
+def serve(settings: Settings) -> None:
+    """Serve until told to stop."""
+    uvicorn.run(
+        "user_management.__main__:create_app",
+        factory=True,
+        host=settings.host,
+        port=settings.port,
+        workers=settings.workers_count,
+        reload=settings.reload,
+        loop="uvloop",
+        http="httptools",
+        ws="none",
+        log_config=None,
+        access_log=False,
+        server_header=False,
+        timeout_graceful_shutdown=10,
+    )
+
+
+def main() -> None:
+    """Run the API; a wrong configuration is one sentence and exit status 2, a database that is away is status 1."""
+    try:
+        settings = configuration.load()
+        observe(settings)
+        asyncio.run(check(options(settings).database_url))
+    except Misconfigured as error:
+        refuse(error, 2)
+    except Wait as error:
+        refuse(error, 1)
+    else:
+        serve(settings)
+
+
+def refuse(error: Exception, status: int) -> None:
+    """Say in one sentence why there is nothing to serve."""
+    print(f"user-management: {error}", file=sys.stderr)  # noqa: T201  said before there is anything to log
+    sys.exit(status)
+
+
+if __name__ == "__main__":
+    main()

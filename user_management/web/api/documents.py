@@ -1,0 +1,250 @@
+"""The OpenAPI description of the routes, derived from the resources they serve and the problems they can have."""
+
+from collections.abc import Iterable
+from functools import cache
+from typing import Any, Generic, TypeVar
+
+from fastapi.routing import APIRoute
+from pydantic import BaseModel, ConfigDict, create_model
+from starlette.routing import BaseRoute
+
+from user_management.mirror.engine.resource import Resource
+from user_management.web import problems
+from user_management.web.api import parameters
+from user_management.web.problems import Kind
+
+Shape = TypeVar("Shape", bound=BaseModel)
+
+FRESHNESS = {
+    "Replica-State": ("`live`, `stale` (older than the limit) or `backfilling` (never complete yet).", "live"),
+    "Replica-As-Of": (
+        "Up to when the copy is complete (RFC 3339); absent while it never was.",
+        "2026-11-21T10:30:17.761Z",
+    ),
+    "Age": ("Whole seconds since then.", "1"),
+    "Replica-Position": ("How much of the journal this resource has applied.", "6448"),
+}
+EVERYWHERE = {"X-Request-ID": ("The id of the request in our log; yours, if you sent a sane one.", "9c1f…")}
+READ = (problems.INVALID, problems.DATABASE_AWAY)
+WRITE = (
+    problems.INVALID, problems.REFUSED, problems.TOO_LARGE, problems.KEY_REFUSED, problems.WORKOS_AWAY,
+    problems.UNKNOWN,
+)  # fmt: skip
+
+
+class Ends(BaseModel):
+    """Where a page's neighbours begin; null at the ends of the list."""
+
+    before: str | None
+    after: str | None
+
+
+class Listed(BaseModel, Generic[Shape]):
+    """A page of a list, as WorkOS words it."""
+
+    object: str = "list"
+    data: list[Shape]
+    list_metadata: Ends
+
+
+class Wrong(BaseModel):
+    """What is wrong with one field."""
+
+    field: str | None = None
+    code: str | None = None
+    message: str | None = None
+
+
+class ProblemDocument(BaseModel):
+    """Why a request failed (RFC 9457)."""
+
+    model_config = ConfigDict(title="Problem", extra="allow")
+
+    type: str
+    title: str
+    status: int
+    detail: str
+    instance: str
+    request_id: str
+    errors: list[Wrong] | None = None
+
+
+def of_list(resource: Resource) -> dict[str, Any]:
+    """The description of a list."""
+    noun = words(resource.name)
+    example = {"object": "list", "data": [example_of(resource.shape)], "list_metadata": {"before": None, "after": None}}
+    return {
+        "name": f"list_{resource.name}",
+        "operation_id": f"list_{resource.name}",
+        "tags": [resource.name],
+        "summary": f"List {noun}",
+        "description": f"The {noun} of the copy, newest first unless told otherwise. To page, repeat the request with "
+        "`after` set to the `list_metadata.after` of the page before, until it is null. The last page costs what the "
+        "first does, and pages stay complete and disjoint while objects come and go.",
+        "response_model": page_model(resource.shape),
+        "responses": {200: answered("A page of the list.", example, FRESHNESS), **failures(READ)},
+        "openapi_extra": {"parameters": parameters.documented(parameters.page(resource))},
+    }
+
+
+def of_one(resource: Resource, by: str) -> dict[str, Any]:
+    """The description of one object, looked up by one of its columns."""
+    noun, example = words(resource.object), example_of(resource.shape)
+    path = {"name": by, "in": "path", "required": True, "schema": {"type": "string"}, "example": example.get(by)}
+    told = "its id" if by == "id" else "the id you gave it (`external_id`)"
+    return {
+        "name": f"get_{resource.object}_by_{by}",
+        "operation_id": f"get_{resource.object}_by_{by}",
+        "tags": [resource.name],
+        "summary": f"Get one {noun} by {'id' if by == 'id' else 'external id'}",
+        "description": f"The {noun} with {told}, as WorkOS words it. A deleted one is a 404 that says when it was.",
+        "response_model": resource.shape,
+        "responses": {
+            200: answered(f"The {noun}.", example, FRESHNESS),
+            **failures((problems.NOT_FOUND, *READ), FRESHNESS),
+        },
+        "openapi_extra": {"parameters": [path, *parameters.documented(parameters.Single)]},
+    }
+
+
+def of_create(resource: Resource, body: type[BaseModel]) -> dict[str, Any]:
+    """The description of a write that creates an object at WorkOS."""
+    noun, example = words(resource.object), example_of(resource.shape)
+    sent = {"application/json": {"schema": reference(body), "example": example_of(body)}}
+    location = {"Location": (f"Where the {noun} is.", f"/api/{resource.name}/{example['id']}")}
+    return {
+        "name": f"create_{resource.object}",
+        "operation_id": f"create_{resource.object}",
+        "tags": [resource.name],
+        "status_code": 201,
+        "summary": f"Create a {noun} at WorkOS",
+        "description": f"Sent to WorkOS once, with exactly the keys you sent. WorkOS's {noun} is in the copy before "
+        "you are answered. What WorkOS refuses comes back with its status, `code`, `errors` and words. After a 504 "
+        "nobody knows whether it was done: look before you repeat it.",
+        "response_model": resource.shape,
+        "responses": {201: answered(f"The {noun} WorkOS created.", example, location), **failures(WRITE)},
+        "openapi_extra": {"requestBody": {"required": True, "content": sent}},
+    }
+
+
+def of_health(model: type[BaseModel]) -> dict[str, Any]:
+    """The description of the question whether the process is alive."""
+    return {
+        "operation_id": "health",
+        "tags": ["monitoring"],
+        "summary": "Is the API alive?",
+        "description": "Always 200 while the process answers; it says nothing of the database, WorkOS or the copy.",
+        "response_model": model,
+        "responses": {200: answered("It is.", example_of(model), {})},
+    }
+
+
+def of_ready(model: type[BaseModel]) -> dict[str, Any]:
+    """The description of the question whether the copy is usable."""
+    return {
+        "operation_id": "ready",
+        "tags": ["monitoring"],
+        "summary": "Is the copy complete and fresh?",
+        "description": "200 once the first backfill has finished and while the end of WorkOS's feed was reached "
+        "recently; else 503 with the reason in words. Reads are served either way, and say how old they are.",
+        "response_model": model,
+        "responses": {
+            200: answered("It is.", example_of(model), FRESHNESS),
+            **failures((problems.NOT_READY, problems.DATABASE_AWAY), FRESHNESS),
+        },
+    }
+
+
+def of_problems() -> dict[str, Any]:
+    """The description of the page that explains a problem."""
+    path = {"name": "name", "in": "path", "required": True, "schema": {"type": "string"}, "example": "invalid"}
+    return {
+        "operation_id": "explain_problem",
+        "tags": ["monitoring"],
+        "summary": "What does this problem mean?",
+        "description": "Every problem's `type` is such an address.",
+        "response_model": problems.Kind,
+        "responses": {
+            200: answered("What it means and what to do.", problems.described(problems.INVALID), {}),
+            **failures((problems.NO_ROUTE,)),
+        },
+        "openapi_extra": {"parameters": [path]},
+    }
+
+
+def answered(description: str, example: Any, headers: dict[str, tuple[str, str]]) -> dict[str, Any]:
+    """An answer with its example and its headers."""
+    return {
+        "description": description,
+        "headers": documented(headers | EVERYWHERE),
+        "content": {"application/json": {"example": example}},
+    }
+
+
+def failures(kinds: Iterable[Kind], headers: dict[str, tuple[str, str]] | None = None) -> dict[int | str, Any]:
+    """The problems a route can have, by status, each with an example."""
+    found: dict[int | str, dict[str, Any]] = {}
+    for kind in (*kinds, problems.INTERNAL):
+        answer = found.setdefault(
+            kind.status,
+            {
+                "description": f"{kind.title}. {kind.advice}",
+                "headers": documented((headers or {}) | EVERYWHERE),
+                "content": {"application/problem+json": {"schema": reference(ProblemDocument), "examples": {}}},
+            },
+        )
+        answer["content"]["application/problem+json"]["examples"][kind.name] = {"value": problems.example(kind)}
+    return found
+
+
+def documented(headers: dict[str, tuple[str, str]]) -> dict[str, Any]:
+    """Headers as OpenAPI describes them."""
+    return {
+        name: {"description": meaning, "schema": {"type": "string"}, "example": example}
+        for name, (meaning, example) in headers.items()
+    }
+
+
+def reference(model: type[BaseModel]) -> dict[str, str]:
+    """A reference to a schema among the components."""
+    return {"$ref": f"#/components/schemas/{model.model_config.get('title', model.__name__)}"}
+
+
+def components(models: Iterable[type[BaseModel]]) -> dict[str, Any]:
+    """The schemas that routes refer to by themselves."""
+    found: dict[str, Any] = {}
+    for model in models:
+        schema = model.model_json_schema(ref_template="#/components/schemas/{model}")
+        found |= schema.pop("$defs", {})
+        found[schema["title"]] = schema
+    return found
+
+
+def complete(document: dict[str, Any], routes: Iterable[BaseRoute]) -> None:
+    """Put the examples back as they were written: FastAPI leaves out what is null in them."""
+    for route in routes:
+        if isinstance(route, APIRoute):
+            found = document["paths"][route.path_format]
+            for method in (route.methods or set()) & {name.upper() for name in found}:
+                for status, answer in route.responses.items():
+                    told = found[method.lower()]["responses"][str(status)]["content"]
+                    for media, content in answer["content"].items():
+                        told[media] |= {name: content[name] for name in ("example", "examples") if name in content}
+
+
+def example_of(model: type[BaseModel]) -> dict[str, Any]:
+    """The example a shape carries."""
+    extra = model.model_config.get("json_schema_extra")
+    examples: Any = extra.get("examples") if isinstance(extra, dict) else None
+    return dict(examples[0]) if examples else {}
+
+
+@cache
+def page_model(shape: type[BaseModel]) -> type[BaseModel]:
+    """The shape of a page of these objects."""
+    return create_model(f"{shape.__name__}List", __base__=Listed[shape])  # type: ignore[valid-type]  # a shape is known at run time
+
+
+def words(name: str) -> str:
+    """A name as a person reads it."""
+    return name.replace("_", " ")

@@ -1,0 +1,85 @@
+"""Monitoring: whether the API is alive, and whether the copy is complete and fresh."""
+
+from datetime import UTC, datetime
+
+from fastapi import APIRouter, Request, Response
+from pydantic import AwareDatetime, BaseModel, ConfigDict
+
+from user_management.db import jsontext
+from user_management.journal import checkpoints, cursor, freshness
+from user_management.journal.freshness import Freshness, State
+from user_management.journal.timestamps import render
+from user_management.web import problems
+from user_management.web.api import documents
+from user_management.web.dependencies import backend
+from user_management.web.freshness import headers
+from user_management.web.problems import Problem
+
+
+class Health(BaseModel):
+    """The process answers."""
+
+    model_config = ConfigDict(json_schema_extra={"examples": [{"status": "alive"}]})
+
+    status: str = "alive"
+
+
+class Ready(BaseModel):
+    """The copy is complete and fresh."""
+
+    model_config = ConfigDict(
+        json_schema_extra={
+            "examples": [
+                {"status": "ready", "state": "live", "as_of": "2026-11-21T10:30:17.761Z", "age": 1, "position": 6448}
+            ]
+        }
+    )
+
+    status: str = "ready"
+    state: State
+    as_of: AwareDatetime
+    age: int
+    position: int
+
+
+def add(router: APIRouter) -> None:
+    """Add the routes that are asked by machines."""
+    router.add_api_route("/api/health", health, **documents.of_health(Health))
+    router.add_api_route("/api/ready", ready, **documents.of_ready(Ready))
+    router.add_api_route("/api/problems/{name}", explain, **documents.of_problems())
+
+
+async def health(_request: Request) -> Response:
+    """Whether the process answers; it says nothing about the database, WorkOS or the copy."""
+    return Response(b'{"status":"alive"}', media_type="application/json", headers={"Cache-Control": "no-store"})
+
+
+async def ready(request: Request) -> Response:
+    """Whether the copy is complete and fresh enough to be used."""
+    async with backend(request).connections.one() as connection:
+        place, reached = await cursor.read(connection), await checkpoints.read(connection)
+    found = freshness.judge(
+        now=datetime.now(UTC),
+        drained_at=place.drained_at,
+        ready_at=place.ready_at,
+        stale_after=backend(request).stale_after,
+    )
+    return answer(found, reached.get(checkpoints.HEAD, 0))
+
+
+def answer(found: Freshness, position: int) -> Response:
+    """200 for a live copy, else a problem with the reason in words."""
+    told = {"state": found.state.value, "as_of": found.as_of and render(found.as_of), "age": found.age}
+    told |= {"position": position}
+    sent = {**headers(found, position), "Cache-Control": "no-store"}
+    if found.reason is not None:
+        raise Problem(problems.NOT_READY, f"Not ready: {found.reason}.", headers=sent, members=told)
+    return Response(jsontext.dumps({"status": "ready", **told}), headers=sent, media_type="application/json")
+
+
+async def explain(request: Request) -> Response:
+    """What a kind of problem means and what to do about it."""
+    kind = problems.KINDS.get(request.path_params["name"])
+    if kind is None:
+        raise Problem(problems.NO_ROUTE, "There is no such kind of problem.")
+    return Response(jsontext.dumps(problems.described(kind)), media_type="application/json")

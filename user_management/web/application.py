@@ -1,0 +1,94 @@
+"""The application: one FastAPI app, its few middlewares, its routes and its documentation."""
+
+import inspect
+from importlib.metadata import version
+from typing import Any
+
+import httpx
+from fastapi import FastAPI
+from starlette.datastructures import Headers
+from starlette.middleware import Middleware
+from starlette.middleware.cors import CORSMiddleware
+from starlette.middleware.gzip import GZipMiddleware
+from starlette.types import Receive, Scope, Send
+
+from user_management.mirror.engine import catalog
+from user_management.web import errors, pages
+from user_management.web.api import documents, router, users
+from user_management.web.envelope import HEADER, Envelope
+from user_management.web.lifespan import Options, lifespan
+
+EXPOSED = ("Age", "Location", "Replica-As-Of", "Replica-Position", "Replica-State", "Retry-After", HEADER)
+"""The headers a browser's script may read."""
+
+
+DESCRIPTION = """\
+Your users, organizations and memberships, read from your own PostgreSQL instead of over the network from WorkOS.
+Objects and lists are exactly as WorkOS words them; writes go to WorkOS and are in the copy before you are answered.
+
+**How old is this?** Every read says so: `Replica-As-Of` is the instant up to which the copy is complete, `Age` the
+seconds since, `Replica-State` is `live`, `stale` or `backfilling`. `/api/ready` tells a load balancer the same.
+
+**When something goes wrong** the answer is `application/problem+json` (RFC 9457). Its `type` is a stable address that
+explains it, `errors` names the fields, and `request_id` is what to search our log for.
+"""
+
+
+class GZip(GZipMiddleware):
+    """Compresses for those who ask; others pay nothing."""
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Serve one request."""
+        wanted = scope["type"] == "http" and "gzip" in Headers(scope=scope).get("Accept-Encoding", "")
+        await (super().__call__ if wanted else self.app)(scope, receive, send)
+
+
+def middleware(options: Options) -> list[Middleware]:
+    """What goes around the routes, outermost first."""
+    cors = Middleware(
+        CORSMiddleware, allow_origins=options.cors_origins, allow_methods=["*"], allow_headers=["*"],
+        expose_headers=EXPOSED,
+    )  # fmt: skip
+    inner = [Middleware(Envelope), Middleware(GZip, minimum_size=1000, compresslevel=5)]
+    return [cors, *inner] if options.cors_origins else inner
+
+
+def tags() -> list[dict[str, str]]:
+    """The groups of routes, each in a sentence."""
+    found = [{"name": one.name, "description": inspect.getdoc(one.shape) or ""} for one in catalog.resources()]
+    return [*found, {"name": "monitoring", "description": "For those who watch over it."}]
+
+
+class Api(FastAPI):
+    """FastAPI with the schemas that our own descriptions refer to."""
+
+    def openapi(self) -> dict[str, Any]:
+        """The description of the API."""
+        document = super().openapi()
+        known = document.setdefault("components", {}).setdefault("schemas", {})
+        for name, schema in documents.components((documents.ProblemDocument, users.UserCreate)).items():
+            known.setdefault(name, schema)
+        documents.complete(document, self.routes)
+        return document
+
+
+def create_app(options: Options, *, http: httpx.AsyncClient | None = None) -> FastAPI:
+    """The API over a database and a WorkOS, which is asked over `http` or over a client of the app's own."""
+    app = Api(
+        title="user_management",
+        summary="A live, local copy of WorkOS",
+        description=DESCRIPTION,
+        openapi_tags=tags(),
+        version=version("user-management"),
+        openapi_url="/api/openapi.json",
+        docs_url=None,
+        redoc_url=None,
+        redirect_slashes=False,
+        lifespan=lifespan(options, http),
+        middleware=middleware(options),
+        exception_handlers=dict.fromkeys(errors.HANDLED, errors.handle),
+        telemetry={"tracing": options.traced, "metrics": False, "logs": False, "operation_spans": False},
+    )
+    router.install(app.router, catalog.resources())
+    pages.mount(app)
+    return app

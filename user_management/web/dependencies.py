@@ -1,0 +1,29 @@
+"""What every handler is given: the database, the way to WorkOS, the resources, and how old the copy may be."""
+
+import asyncio
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from starlette.requests import Request
+
+from user_management.mirror.engine.resource import Resource
+from user_management.services.workos.client import WorkOS
+from user_management.web.connections import Connections
+
+
+@dataclass(frozen=True, slots=True)
+class Backend:
+    """What the API stands on; `writes` are those that WorkOS may have heard of and that must be heard out."""
+
+    connections: Connections
+    workos: WorkOS
+    resources: Sequence[Resource]
+    stale_after: float
+    writes: set[asyncio.Task[Any]] = field(default_factory=set)
+
+
+def backend(request: Request) -> Backend:
+    """The backend of the app that serves a request."""
+    found: Backend = request.app.state.backend
+    return found

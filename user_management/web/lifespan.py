@@ -1,0 +1,77 @@
+"""The backend opens before the first request and closes after the last write was heard out."""
+
+import asyncio
+from collections.abc import AsyncIterator, Callable
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from dataclasses import dataclass
+from typing import TypeAlias
+
+import httpx
+from fastapi import FastAPI
+
+from user_management.db import session
+from user_management.journal import checkpoints, cursor
+from user_management.mirror.engine import catalog
+from user_management.services.workos import client
+from user_management.services.workos.client import WorkOS
+from user_management.web.connections import Connections
+from user_management.web.dependencies import Backend
+
+Lifespan: TypeAlias = Callable[[FastAPI], AbstractAsyncContextManager[None]]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Options:
+    """What the API is told when it starts."""
+
+    database_url: str
+    pool_size: int = 10
+    workos_api_key: str
+    workos_client_id: str = ""
+    workos_base_url: str = "https://api.workos.com"
+    workos_timeout: float = 30.0
+    stale_after: float = 30.0
+    cors_origins: tuple[str, ...] = ()
+    traced: bool = False
+
+
+@asynccontextmanager
+async def connected(options: Options, http: httpx.AsyncClient | None) -> AsyncIterator[WorkOS]:
+    """The way to WorkOS, over a given httpx client or one of its own."""
+    key, identity, url = options.workos_api_key, options.workos_client_id, options.workos_base_url
+    if http is not None:
+        yield client.over(http, api_key=key, client_id=identity, base_url=url, seconds=options.workos_timeout)
+        return
+    async with client.connect(api_key=key, client_id=identity, base_url=url, seconds=options.workos_timeout) as workos:
+        yield workos
+
+
+@asynccontextmanager
+async def opened(options: Options, http: httpx.AsyncClient | None) -> AsyncIterator[Backend]:
+    """The backend, ready to record what WorkOS replies even before any listener ran."""
+    resources = catalog.resources()
+    async with (
+        session.open_pool(options.database_url, size=options.pool_size, application="user-management-api") as pool,
+        connected(options, http) as workos,
+    ):
+        async with session.transaction(pool) as connection:
+            await checkpoints.ensure(connection, [resource.name for resource in resources])
+            await cursor.ensure(connection)
+        backend = Backend(Connections(pool), workos, resources, options.stale_after)
+        try:
+            yield backend
+            await asyncio.gather(*backend.writes, return_exceptions=True)
+        finally:
+            await backend.connections.give_back()
+
+
+def lifespan(options: Options, http: httpx.AsyncClient | None) -> Lifespan:
+    """The lifespan of an app with these options."""
+
+    @asynccontextmanager
+    async def span(app: FastAPI) -> AsyncIterator[None]:
+        async with opened(options, http) as backend:
+            app.state.backend = backend
+            yield
+
+    return span
