@@ -1,0 +1,1 @@
+"""A local WorkOS: somebody else's system, so it imports nothing of ours."""
