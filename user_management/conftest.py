@@ -1,0 +1,83 @@
+"""What every test can ask for: a PostgreSQL database of its own, a local WorkOS, and a listener between the two."""
+
+import tempfile
+from collections.abc import AsyncIterator
+from itertools import count
+from pathlib import Path
+
+import pytest
+
+from user_management.db import embedded, schema, session
+from user_management.db.session import Connection, Pool
+from user_management.journal import checkpoints, cursor
+from user_management.listener.daemon import Listener, Pace
+from user_management.mirror.engine import catalog
+from user_management.services.workos.client import WorkOS
+from user_management.tests.support.local_workos import LocalWorkOS
+
+NUMBERS = count(1)
+
+
+@pytest.fixture(scope="session")
+async def server() -> AsyncIterator[str]:
+    """The URL of a PostgreSQL that holds a migrated database called `template`; it forgets all when it crashes.
+
+    It lives outside pytest's own folder, which another run of pytest may tidy away under it.
+    """
+    with tempfile.TemporaryDirectory(prefix="user-management-") as folder, embedded.server(Path(folder, "pg")) as url:
+        connection = await session.connect(url)
+        for name in ("fsync", "synchronous_commit", "full_page_writes"):
+            await connection.execute(f"ALTER SYSTEM SET {name} = off")
+        await connection.execute("SELECT pg_reload_conf()")
+        await connection.close()
+        await schema.upgrade(await embedded.create(url, "template"))
+        yield url
+
+
+@pytest.fixture
+async def database_url(server: str) -> AsyncIterator[str]:
+    """The URL of a migrated, empty database of the test's own."""
+    name = f"test_{next(NUMBERS)}"
+    yield await embedded.create(server, name, template="template")
+    await embedded.drop(server, name)
+
+
+@pytest.fixture
+async def pool(database_url: str) -> AsyncIterator[Pool]:
+    """A pool over the test's database, ready to record into."""
+    async with session.open_pool(database_url, size=8) as opened:
+        async with session.transaction(opened) as connection:
+            await checkpoints.ensure(connection, [resource.name for resource in catalog.resources()])
+            await cursor.ensure(connection)
+        yield opened
+
+
+@pytest.fixture
+async def connection(pool: Pool) -> AsyncIterator[Connection]:
+    """A connection in a transaction that is rolled back after the test."""
+    async with pool.acquire() as acquired:
+        transaction = acquired.transaction()
+        await transaction.start()
+        yield acquired
+        await transaction.rollback()
+
+
+@pytest.fixture
+async def local() -> AsyncIterator[LocalWorkOS]:
+    """A local WorkOS without rate limits, whose clock and feed the test commands."""
+    async with LocalWorkOS.running() as running:
+        yield running
+
+
+@pytest.fixture
+def workos(local: LocalWorkOS) -> WorkOS:
+    """A connection to the local WorkOS."""
+    return local.connection
+
+
+@pytest.fixture
+def listener(pool: Pool, workos: WorkOS) -> Listener:
+    """A listener between the two, impatient so that tests are not slow."""
+    resources = catalog.resources()
+    pace = Pace(poll_interval=0.02, lease=2.0, backoff_initial=0.01, backoff_max=0.05)
+    return Listener(pool, workos, resources, catalog.event_types(resources), pace)

@@ -1,0 +1,17 @@
+from collections.abc import Callable
+
+import pytest
+from typer.testing import CliRunner, Result
+
+from user_management.cli import app
+
+Run = Callable[..., Result]
+"""Runs a command of the operator's."""
+
+
+@pytest.fixture
+def run(monkeypatch: pytest.MonkeyPatch, database_url: str) -> Run:
+    """Commands against the test's database, on a wide terminal."""
+    monkeypatch.setenv("USER_MANAGEMENT_DATABASE_URL", database_url)
+    monkeypatch.setenv("COLUMNS", "200")
+    return lambda *arguments: CliRunner().invoke(app, arguments)

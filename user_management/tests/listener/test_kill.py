@@ -1,0 +1,58 @@
+"""Power cuts: a listener that is killed at any moment loses nothing and does nothing twice."""
+
+import asyncio
+import random
+
+import pytest
+
+from user_management.db.session import Pool
+from user_management.tests.support import copies, processes
+from user_management.tests.support.local_workos import LocalWorkOS
+from user_management.tests.support.waiting import until
+
+
+async def equal(pool: Pool, local: LocalWorkOS) -> bool:
+    """Whether the copy is complete and equals its source by now."""
+    if not await pool.fetchval("SELECT ready_at IS NOT NULL FROM cursor"):
+        return False
+    try:
+        await copies.assert_equal_to_source(pool, local)
+    except (AssertionError, KeyError):
+        return False
+    return True
+
+
+@pytest.mark.parametrize("seed", [1, 2, 3])
+async def test_killed_at_random_moments(database_url: str, pool: Pool, seed: int) -> None:
+    """Backfill or tail, fetch or commit: after the last restart the copy equals its source and its journal."""
+    moments = random.Random(seed)  # noqa: S311  a test's dice
+    flags = ("--users", "1500", "--activity", "200", "--hold-back", "0.2", "--seed", str(seed))
+    async with processes.sandbox(*flags) as url, LocalWorkOS.at(url) as local:
+        environment = processes.settings(database_url, url)
+        for _ in range(5):
+            victim = await processes.start("user_management.listener", environment=environment)
+            await asyncio.sleep(moments.uniform(0.6, 1.6))
+            await processes.kill(victim)
+        await local.call("PUT", "/_sandbox/activity", {"rate": 0})
+        survivor = await processes.start("user_management.listener", environment=environment)
+        await until(lambda: equal(pool, local), seconds=40)
+        assert await processes.end(survivor) == 0
+    await copies.assert_equal_to_journal(pool)
+
+
+async def test_two_listeners_one_killed_again_and_again(database_url: str, pool: Pool) -> None:
+    """Two processes, and the dice say which one dies; the other takes over within seconds."""
+    dice = random.Random(4)  # noqa: S311  a test's dice
+    flags = ("--users", "800", "--activity", "200", "--hold-back", "0.2")
+    async with processes.sandbox(*flags) as url, LocalWorkOS.at(url) as local:
+        environment = processes.settings(database_url, url)
+        both = [await processes.start("user_management.listener", environment=environment) for _ in range(2)]
+        for _ in range(4):
+            await asyncio.sleep(dice.uniform(0.5, 1.2))
+            victim = dice.randrange(2)
+            await processes.kill(both[victim])
+            both[victim] = await processes.start("user_management.listener", environment=environment)
+        await local.call("PUT", "/_sandbox/activity", {"rate": 0})
+        await until(lambda: equal(pool, local), seconds=40)
+        assert [await processes.end(one) for one in both] == [0, 0]
+    await copies.assert_equal_to_journal(pool)

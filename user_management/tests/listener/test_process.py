@@ -1,0 +1,58 @@
+"""The listener's process: what it refuses to start with, and that it leaves when told to."""
+
+import asyncio
+import signal
+
+import pytest
+
+from user_management.db import embedded, schema
+from user_management.db.session import Pool
+from user_management.tests.support import processes
+from user_management.tests.support.waiting import until
+
+
+async def refused(environment: dict[str, str]) -> tuple[int, str]:
+    """The exit status of a listener that does not start, and what it says."""
+    process = await processes.start("user_management.listener", environment=environment, silent=False)
+    async with asyncio.timeout(20):
+        _, said = await process.communicate()
+    return process.returncode or 0, said.decode()
+
+
+@pytest.mark.parametrize(
+    ("missing", "setting"), [("database_url", "DATABASE_URL"), ("workos_api_key", "WORKOS_API_KEY")]
+)
+async def test_it_names_the_setting_it_lacks(missing: str, setting: str) -> None:
+    """One sentence on how to mend it, and exit status 2."""
+    environment = processes.settings("postgresql://nobody@127.0.0.1:1/none", "http://127.0.0.1:1")
+    status, said = await refused({**environment, f"USER_MANAGEMENT_{missing.upper()}": ""})
+    assert (status, said.count("\n")) == (2, 1)
+    assert f"USER_MANAGEMENT_{setting} is not set" in said
+
+
+@pytest.mark.parametrize("revision", [None, "0002"])
+async def test_it_refuses_a_schema_behind_the_code(server: str, revision: str | None) -> None:
+    """It says what to run, and touches nothing."""
+    url = await embedded.create(server, f"behind_{revision}")
+    if revision:
+        await schema.upgrade(url, revision)
+    status, said = await refused(processes.settings(url, "http://127.0.0.1:1"))
+    assert status == 2
+    assert "alembic upgrade head" in said
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+async def test_it_leaves_when_told_to(database_url: str, pool: Pool, number: signal.Signals) -> None:
+    """In the middle of its work, with exit status 0 and its lease given back."""
+    async with processes.sandbox("--users", "300", "--activity", "100", "--hold-back", "0.2") as url:
+        process = await processes.start("user_management.listener", environment=processes.settings(database_url, url))
+        await until(lambda: holds(pool))
+        process.send_signal(number)
+        assert await asyncio.wait_for(process.wait(), 10) == 0
+    assert not await holds(pool)
+
+
+async def holds(pool: Pool) -> bool:
+    """Whether a listener is at work."""
+    found: int = await pool.fetchval("SELECT count(*) FROM lease WHERE expires_at > now()")
+    return found == 1

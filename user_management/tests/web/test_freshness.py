@@ -1,0 +1,69 @@
+from datetime import UTC, datetime, timedelta
+
+import httpx
+import pytest
+
+from user_management.db.session import Pool
+from user_management.journal.freshness import State, judge
+from user_management.tests.web.conftest import Tell, place
+
+NOW = datetime(2026, 5, 1, 12, tzinfo=UTC)
+
+
+@pytest.mark.parametrize(
+    ("drained", "ready", "state", "age", "reason"),
+    [
+        (None, False, State.BACKFILLING, None, "the first backfill has not finished"),
+        (None, True, State.BACKFILLING, None, "the first backfill has not finished"),
+        (1.0, False, State.BACKFILLING, 1, "the first backfill has not finished"),
+        (0.0, True, State.LIVE, 0, None),
+        (29.9, True, State.LIVE, 29, None),
+        (30.0, True, State.LIVE, 30, None),
+        (30.1, True, State.STALE, 30, "the feed's end was last reached 30 s ago; the limit is 30 s"),
+        (-5.0, True, State.LIVE, 0, None),
+    ],
+)
+def test_freshness_is_judged_by_two_instants(
+    drained: float | None, ready: bool, state: State, age: int | None, reason: str | None
+) -> None:
+    """A copy is live when it is complete and reached the feed's end lately; its age is never negative."""
+    at = None if drained is None else NOW - timedelta(seconds=drained)
+    found = judge(now=NOW, drained_at=at, ready_at=NOW if ready else None, stale_after=30)
+    assert (found.state, found.as_of, found.age, found.reason) == (state, at, age, reason)
+
+
+async def test_a_read_tells_its_age(api: httpx.AsyncClient, pool: Pool, tell: Tell) -> None:
+    """A list, an object and even a 404 say how old they may be and how much of the journal they hold."""
+    await tell("users", 3)
+    await place(pool, drained=7)
+    for path, status in (("users", 200), ("users/user_0001", 200), ("users/user_none", 404)):
+        answer = await api.get(f"/api/{path}")
+        assert answer.status_code == status
+        assert (answer.headers["Replica-State"], answer.headers["Replica-Position"]) == ("live", "3")
+        assert int(answer.headers["Age"]) in {7, 8}
+        assert answer.headers["Replica-As-Of"].endswith("Z")
+
+
+async def test_a_copy_that_never_was_complete_has_no_age(api: httpx.AsyncClient) -> None:
+    """Before the end of the feed was ever reached a read says that it is backfilling, and no age."""
+    answer = await api.get("/api/users")
+    assert answer.headers["Replica-State"] == "backfilling"
+    assert not {"age", "replica-as-of"} & set(answer.headers)
+
+
+async def test_ready_says_why_not(api: httpx.AsyncClient, pool: Pool) -> None:
+    """Readiness is refused in words while the copy is not complete and while it is too old."""
+    empty = await api.get("/api/ready")
+    assert (empty.status_code, empty.json()["state"]) == (503, "backfilling")
+    await place(pool, drained=95)
+    old = await api.get("/api/ready")
+    assert (old.status_code, old.json()["state"], old.headers["Replica-State"]) == (503, "stale", "stale")
+    assert "the limit is 30 s" in old.json()["detail"]
+
+
+async def test_ready_when_complete_and_fresh(api: httpx.AsyncClient, pool: Pool) -> None:
+    """A copy that is complete and fresh is ready, and health asks nothing of it."""
+    await place(pool, drained=1)
+    ready = await api.get("/api/ready")
+    assert (ready.status_code, ready.json()["status"], ready.json()["state"]) == (200, "ready", "live")
+    assert (await api.get("/api/health")).json() == {"status": "alive"}
