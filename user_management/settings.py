@@ -4,6 +4,7 @@ Only composition roots (`__main__`, `listener.__main__`, `cli`, `demo`, Alembic'
 everything below them is handed values.
 """
 
+from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Annotated
 
@@ -39,6 +40,13 @@ class LogLevel(StrEnum):
     ERROR = "error"
 
 
+class Signal(StrEnum):
+    """What is sent to the OTLP endpoint."""
+
+    TRACES = "traces"
+    METRICS = "metrics"
+
+
 class Settings(BaseSettings):
     """The settings of every process; secrets never show in `repr`."""
 
@@ -51,6 +59,7 @@ class Settings(BaseSettings):
     workos_client_id: str = ""
     workos_base_url: Url = "https://api.workos.com"
     workos_timeout: Seconds = 30.0
+    sandbox_url: Url = ""
 
     # PostgreSQL: where the copy lives.
     database_url: SecretStr = SecretStr("")
@@ -72,11 +81,25 @@ class Settings(BaseSettings):
     ignored_event_types: Words = []
     backfill_margin: Seconds = 600.0
     backfill_max_deletions: Annotated[int, Field(ge=0)] = 100
+    monitoring_port: Annotated[int, Field(ge=0, le=65535)] = 0
 
     # What operators see.
     environment: Environment = Environment.DEV
     log_level: LogLevel = LogLevel.INFO
-    opentelemetry_endpoint: str = ""
+    log_personal_data: bool = False
+    opentelemetry_endpoint: Url = ""
+    opentelemetry_signals: Annotated[frozenset[Signal], NoDecode, BeforeValidator(split)] = frozenset(Signal)
+    opentelemetry_sampling: Annotated[float, Field(ge=0, le=1)] = 1.0
+
+
+@dataclass(frozen=True, slots=True)
+class Source:
+    """The WorkOS environment that is followed; a sandbox is one with made-up people."""
+
+    api_key: str = field(repr=False)
+    client_id: str
+    base_url: str
+    sandbox: bool
 
 
 def load() -> Settings:
@@ -102,6 +125,13 @@ def database_url(settings: Settings) -> str:
             "postgresql://user:password@host:5432/database (percent-encode odd characters of the password)."
         )
     return url
+
+
+def source(settings: Settings) -> Source:
+    """The WorkOS of our key or, without a key, the sandbox that stands in; `Misconfigured` when there is neither."""
+    if settings.sandbox_url and not settings.workos_api_key.get_secret_value().strip():
+        return Source("sk_sandbox", "client_sandbox", settings.sandbox_url, sandbox=True)
+    return Source(workos_key(settings), settings.workos_client_id, settings.workos_base_url, sandbox=False)
 
 
 def workos_key(settings: Settings) -> str:
