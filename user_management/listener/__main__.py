@@ -62,10 +62,26 @@ def calm_the_collector() -> None:
     gc.set_threshold(5_000, 20, 20)
 
 
+def told_to_stop() -> asyncio.Event:
+    """An event that SIGTERM and SIGINT set."""
+    stopping = asyncio.Event()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        asyncio.get_running_loop().add_signal_handler(number, stopping.set)
+    return stopping
+
+
 async def listen(settings: Settings) -> None:
-    """Check the database, then follow WorkOS; SIGTERM and SIGINT finish the page at hand."""
+    """Check the database, then follow WorkOS; SIGTERM and SIGINT end the waiting, or finish the page at hand."""
+    stopping = told_to_stop()
     url, key = configuration.database_url(settings), configuration.workos_key(settings)
-    await check_database(url, Backoff(settings.backoff_initial, settings.backoff_max))
+    backoff = Backoff(settings.backoff_initial, settings.backoff_max)
+    await daemon.unless_stopping(stopping, check_database(url, backoff))
+    if not stopping.is_set():
+        await follow(settings, url, key, stopping)
+
+
+async def follow(settings: Settings, url: str, key: str, stopping: asyncio.Event) -> None:
+    """Follow WorkOS with the copy in a database that was checked, until asked to stop."""
     resources = catalog.resources()
     types = [name for name in catalog.event_types(resources) if name not in settings.ignored_event_types]
     async with (
@@ -73,10 +89,8 @@ async def listen(settings: Settings) -> None:
         client.connect(api_key=key, client_id=settings.workos_client_id, base_url=settings.workos_base_url,
                        seconds=settings.workos_timeout) as workos,
     ):  # fmt: skip
-        listener = Listener(pool, workos, resources, types, pace(settings))
+        listener = Listener(pool, workos, resources, types, pace(settings), stopping=stopping)
         calm_the_collector()
-        for number in (signal.SIGTERM, signal.SIGINT):
-            asyncio.get_running_loop().add_signal_handler(number, listener.stopping.set)
         log.info("listener.started", listener=listener.name, workos=settings.workos_base_url, event_types=len(types))
         await daemon.run(listener)
 

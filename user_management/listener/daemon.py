@@ -142,7 +142,7 @@ async def tail(listener: Listener) -> None:
 async def poll(listener: Listener) -> Pulled:
     """Fetch one page, unless asked to stop meanwhile, and commit it; a cursor that is refused is begun again."""
     try:
-        fetched = await unless_stopping(listener, pull.fetch(listener.pool, listener.workos, listener.types))
+        fetched = await unless_stopping(listener.stopping, pull.fetch(listener.pool, listener.workos, listener.types))
     except CursorRefused as refused:
         margin = listener.pace.backfill_margin
         await start.begin_again(listener.pool, listener.resources, refused.cursor, margin=margin)
@@ -162,7 +162,7 @@ async def fill(listener: Listener) -> None:
     backoff = listener.backoff()
     while not listener.stopping.is_set():
         worked = await attempt(
-            listener, "backfill", lambda: unless_stopping(listener, backfill_once(listener)), backoff
+            listener, "backfill", lambda: unless_stopping(listener.stopping, backfill_once(listener)), backoff
         )
         if worked is False:
             await pause(listener, listener.pace.poll_interval)
@@ -211,13 +211,13 @@ async def pause(listener: Listener, seconds: float) -> bool:
     return True
 
 
-async def unless_stopping(listener: Listener, work: Coroutine[Any, Any, T]) -> T | None:
+async def unless_stopping(stopping: asyncio.Event, work: Coroutine[Any, Any, T]) -> T | None:
     """The work's result, or None if we are asked to stop before it is done: then it is given up."""
-    working, stopping = asyncio.ensure_future(work), asyncio.ensure_future(listener.stopping.wait())
+    working, asked = asyncio.ensure_future(work), asyncio.ensure_future(stopping.wait())
     try:
-        await asyncio.wait({working, stopping}, return_when=asyncio.FIRST_COMPLETED)
+        await asyncio.wait({working, asked}, return_when=asyncio.FIRST_COMPLETED)
         return await working if working.done() else None
     finally:
-        stopping.cancel()
+        asked.cancel()
         working.cancel()
-        await asyncio.gather(working, stopping, return_exceptions=True)
+        await asyncio.gather(working, asked, return_exceptions=True)

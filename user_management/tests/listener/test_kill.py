@@ -29,14 +29,15 @@ async def test_killed_at_random_moments(database_url: str, pool: Pool, seed: int
     flags = ("--users", "1500", "--activity", "200", "--hold-back", "0.2", "--seed", str(seed))
     async with processes.sandbox(*flags) as url, LocalWorkOS.at(url) as local:
         environment = processes.settings(database_url, url)
-        for _ in range(5):
-            victim = await processes.start("user_management.listener", environment=environment)
-            await asyncio.sleep(moments.uniform(0.6, 1.6))
-            await processes.kill(victim)
-        await local.call("PUT", "/_sandbox/activity", {"rate": 0})
-        survivor = await processes.start("user_management.listener", environment=environment)
-        await until(lambda: equal(pool, local), seconds=40)
-        assert await processes.end(survivor) == 0
+        async with processes.listeners(environment) as start:
+            for _ in range(5):
+                victim = await start()
+                await asyncio.sleep(moments.uniform(0, 1))
+                await processes.kill(victim)
+            await local.call("PUT", "/_sandbox/activity", {"rate": 0})
+            survivor = await start()
+            await until(lambda: equal(pool, local))
+            assert await processes.end(survivor) == 0
     await copies.assert_equal_to_journal(pool)
 
 
@@ -46,13 +47,14 @@ async def test_two_listeners_one_killed_again_and_again(database_url: str, pool:
     flags = ("--users", "800", "--activity", "200", "--hold-back", "0.2")
     async with processes.sandbox(*flags) as url, LocalWorkOS.at(url) as local:
         environment = processes.settings(database_url, url)
-        both = [await processes.start("user_management.listener", environment=environment) for _ in range(2)]
-        for _ in range(4):
-            await asyncio.sleep(dice.uniform(0.5, 1.2))
-            victim = dice.randrange(2)
-            await processes.kill(both[victim])
-            both[victim] = await processes.start("user_management.listener", environment=environment)
-        await local.call("PUT", "/_sandbox/activity", {"rate": 0})
-        await until(lambda: equal(pool, local), seconds=40)
-        assert [await processes.end(one) for one in both] == [0, 0]
+        async with processes.listeners(environment) as start:
+            both = [await start(), await start()]
+            for _ in range(4):
+                await asyncio.sleep(dice.uniform(0, 1))
+                victim = dice.randrange(2)
+                await processes.kill(both[victim])
+                both[victim] = await start()
+            await local.call("PUT", "/_sandbox/activity", {"rate": 0})
+            await until(lambda: equal(pool, local))
+            assert [await processes.end(one) for one in both] == [0, 0]
     await copies.assert_equal_to_journal(pool)

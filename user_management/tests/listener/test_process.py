@@ -8,13 +8,13 @@ import pytest
 from user_management.db import embedded, schema
 from user_management.db.session import Pool
 from user_management.tests.support import processes
-from user_management.tests.support.waiting import until
+from user_management.tests.support.waiting import PATIENCE, until
 
 
 async def refused(environment: dict[str, str]) -> tuple[int, str]:
     """The exit status of a listener that does not start, and what it says."""
     process = await processes.start("user_management.listener", environment=environment, silent=False)
-    async with asyncio.timeout(20):
+    async with asyncio.timeout(PATIENCE):
         _, said = await process.communicate()
     return process.returncode or 0, said.decode()
 
@@ -48,8 +48,20 @@ async def test_it_leaves_when_told_to(database_url: str, pool: Pool, number: sig
         process = await processes.start("user_management.listener", environment=processes.settings(database_url, url))
         await until(lambda: holds(pool))
         process.send_signal(number)
-        assert await asyncio.wait_for(process.wait(), 10) == 0
+        assert await asyncio.wait_for(process.wait(), PATIENCE) == 0
     assert not await holds(pool)
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+async def test_it_leaves_while_it_waits_for_the_database(number: signal.Signals) -> None:
+    """With exit status 0, and long before it would have looked again."""
+    hour = {"backoff_initial": "3600", "backoff_max": "3600", "log_level": "warning"}
+    environment = processes.settings("postgresql://nobody@127.0.0.1:1/none", "http://127.0.0.1:1", **hour)
+    process = await processes.start("user_management.listener", environment=environment, silent=False)
+    await processes.says(process, "database.waiting")
+    process.send_signal(number)
+    _, said = await asyncio.wait_for(process.communicate(), PATIENCE)
+    assert (process.returncode, "Traceback" in said.decode()) == (0, False)
 
 
 async def holds(pool: Pool) -> bool:

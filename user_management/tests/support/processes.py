@@ -5,8 +5,10 @@ import os
 import re
 import sys
 from asyncio.subprocess import DEVNULL, PIPE, Process
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from contextlib import asynccontextmanager
+
+from user_management.tests.support.waiting import PATIENCE
 
 
 async def start(
@@ -24,8 +26,15 @@ async def end(process: Process) -> int:
     """Ask a process to end, and wait for it; its exit status."""
     if process.returncode is None:
         process.terminate()
-    async with asyncio.timeout(15):
+    async with asyncio.timeout(PATIENCE):
         return await process.wait()
+
+
+async def says(process: Process, words: str) -> None:
+    """Wait until a process that is not silent logs some words."""
+    assert process.stderr is not None
+    async with asyncio.timeout(PATIENCE):
+        await process.stderr.readuntil(words.encode())
 
 
 async def kill(process: Process) -> None:
@@ -40,13 +49,36 @@ async def sandbox(*arguments: str) -> AsyncIterator[str]:
     process = await start("user_management.sandbox", "--port", "0", "--no-rate-limits", *arguments, silent=False)
     assert process.stdout is not None
     try:
-        async with asyncio.timeout(30):
+        async with asyncio.timeout(PATIENCE):
             found = re.search(r"http://\S+", (await process.stdout.readline()).decode())
         assert found is not None
         yield found[0]
     finally:
         await end(process)
         await process.communicate()
+
+
+@asynccontextmanager
+async def listeners(environment: Mapping[str, str]) -> AsyncIterator[Callable[[], Awaitable[Process]]]:
+    """Starts listeners, each waited for until it follows and heeds signals; what still runs at the end is killed."""
+    started: list[Process] = []
+    reading: list[asyncio.Task[object]] = []
+
+    async def begin() -> Process:
+        told = {**environment, "USER_MANAGEMENT_LOG_LEVEL": "info"}
+        process = await start("user_management.listener", environment=told, silent=False)
+        started.append(process)
+        await says(process, "listener.started")
+        reading.append(asyncio.create_task(process.communicate()))  # a full pipe would stop it
+        return process
+
+    try:
+        yield begin
+    finally:
+        for process in started:
+            if process.returncode is None:
+                await kill(process)
+        await asyncio.gather(*reading)
 
 
 def settings(database_url: str, workos_url: str, **more: str) -> dict[str, str]:
