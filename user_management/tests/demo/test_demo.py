@@ -4,7 +4,6 @@ import asyncio
 import os
 import re
 import signal
-import socket
 import sys
 from asyncio.subprocess import PIPE, STDOUT, Process
 from pathlib import Path
@@ -12,29 +11,23 @@ from pathlib import Path
 import httpx
 
 from user_management.demo import processes
-from user_management.tests.support.waiting import until
-
-
-def free_port() -> int:
-    """A port that is free now."""
-    with socket.create_server(("127.0.0.1", 0)) as taken:
-        return int(taken.getsockname()[1])
+from user_management.tests.support import ports
+from user_management.tests.support.waiting import PATIENCE, until
 
 
 async def start(folder: Path, port: int) -> Process:
     """Start the demo in an empty folder."""
-    environment = {name: value for name, value in os.environ.items() if not name.startswith("USER_MANAGEMENT_")}
     return await asyncio.create_subprocess_exec(
         sys.executable, "-m", "user_management.demo", "--users", "50", "--organizations", "2",
-        "--sandbox-port", str(free_port()), cwd=folder, stdout=PIPE, stderr=STDOUT,
-        env={**environment, "USER_MANAGEMENT_PORT": str(port), "USER_MANAGEMENT_POLL_INTERVAL": "0.2"},
+        "--sandbox-port", str(ports.free()), cwd=folder, stdout=PIPE, stderr=STDOUT,
+        env={**os.environ, "USER_MANAGEMENT_PORT": str(port), "USER_MANAGEMENT_POLL_INTERVAL": "0.2"},
     )  # fmt: skip
 
 
 async def shown(process: Process, until: str) -> str:
     """What the demo says up to and including some words."""
     assert process.stdout is not None
-    async with asyncio.timeout(40):
+    async with asyncio.timeout(PATIENCE):
         return (await process.stdout.readuntil(until.encode())).decode()
 
 
@@ -53,12 +46,12 @@ async def all_gone(started: dict[int, str]) -> bool:
 
 async def test_the_story(tmp_path: Path) -> None:
     """Everything starts, a user who is created is there at once, a dead listener is survived, Ctrl-C leaves nothing."""
-    port = free_port()
+    port = ports.free()
     process = await start(tmp_path, port)
     said = await shown(process, "Ctrl-C stops everything.")
     started = pids(tmp_path)
     assert len(started) == 4, said
-    async with httpx.AsyncClient(base_url=f"http://127.0.0.1:{port}") as api:
+    async with httpx.AsyncClient(base_url=f"http://127.0.0.1:{port}", timeout=PATIENCE) as api:
         created = await api.post("/api/users", json={"email": "ada@example.com"})
         assert created.status_code == 201, created.text
         assert (await api.get("/api/users", params={"email": "ADA@example.com"})).json()["data"] == [created.json()]
@@ -75,13 +68,13 @@ async def test_the_story(tmp_path: Path) -> None:
 
 async def test_a_killed_demo_leaves_nothing(tmp_path: Path) -> None:
     """Even a demo that is killed takes everything with it, and the next one starts as if nothing had happened."""
-    process = await start(tmp_path, free_port())
+    process = await start(tmp_path, ports.free())
     await shown(process, "Ctrl-C stops everything.")
     started = pids(tmp_path)
     process.kill()
     await process.communicate()
     await until(lambda: all_gone(started))
-    again = await start(tmp_path, free_port())
+    again = await start(tmp_path, ports.free())
     again.send_signal(signal.SIGTERM) if await shown(again, "PostgreSQL") else None
     await again.communicate()
     assert again.returncode == 0
