@@ -16,6 +16,9 @@ from user_management.telemetry import exposition
 from user_management.web import application
 from user_management.web.lifespan import Options
 
+HUNG = 30
+"""Seconds without a sign of life after which a worker is replaced: on a busy machine, starting one takes a while."""
+
 
 def options(settings: Settings) -> Options:
     """What the settings say about the API."""
@@ -81,6 +84,7 @@ def serve(settings: Settings) -> None:
             access_log=False,
             server_header=False,
             timeout_graceful_shutdown=10,
+            timeout_worker_healthcheck=HUNG,
         )
 
 

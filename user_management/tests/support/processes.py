@@ -30,11 +30,11 @@ async def end(process: Process) -> int:
         return await process.wait()
 
 
-async def says(process: Process, words: str) -> None:
-    """Wait until a process that is not silent logs some words."""
+async def says(process: Process, words: str) -> str:
+    """What a process that is not silent logs, up to and including some words."""
     assert process.stderr is not None
     async with asyncio.timeout(PATIENCE):
-        await process.stderr.readuntil(words.encode())
+        return (await process.stderr.readuntil(words.encode())).decode()
 
 
 async def kill(process: Process) -> None:
