@@ -38,6 +38,7 @@ def observe(settings: Settings) -> None:
         log_level=settings.log_level,
         production=settings.environment is Environment.PRODUCTION,
         endpoint=settings.opentelemetry_endpoint,
+        personal_data=settings.log_personal_data,
     )
 
 

@@ -90,6 +90,7 @@ def main() -> None:
             log_level=settings.log_level,
             production=settings.environment is Environment.PRODUCTION,
             endpoint=settings.opentelemetry_endpoint,
+            personal_data=settings.log_personal_data,
         )
         uvloop.run(listen(settings))
     except Misconfigured as error:
