@@ -44,6 +44,7 @@ def observe(settings: Settings) -> None:
         endpoint=settings.opentelemetry_endpoint,
         signals=settings.opentelemetry_signals,
         share=settings.opentelemetry_sampling,
+        personal_data=settings.log_personal_data,
     )
 
 
@@ -92,7 +93,11 @@ def main() -> None:
     """Run the API; a wrong configuration is one sentence and exit status 2, a database that is away is status 1."""
     try:
         settings = configuration.load()
-        telemetry.logs.configure(settings.log_level, json=telemetry.as_json(settings.environment))
+        telemetry.logs.configure(
+            settings.log_level,
+            json=telemetry.as_json(settings.environment),
+            personal_data=settings.log_personal_data,
+        )
         asyncio.run(check(options(settings).database_url))
     except Misconfigured as error:
         refuse(error, 2)

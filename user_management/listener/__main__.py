@@ -109,6 +109,7 @@ def main() -> None:
             endpoint=settings.opentelemetry_endpoint,
             signals=settings.opentelemetry_signals,
             share=settings.opentelemetry_sampling,
+            personal_data=settings.log_personal_data,
         )
         uvloop.run(listen(settings))
     except Misconfigured as error:
