@@ -7,7 +7,7 @@ from asyncio.subprocess import create_subprocess_exec
 
 import pytest
 
-from user_management.tests.test_telemetry import BROKEN, logged, said
+from user_management.tests.telemetry.test_lines import BROKEN, logged, said
 
 SPAN = """
 from opentelemetry import trace
