@@ -11,7 +11,8 @@ from user_management import settings as configuration
 from user_management import telemetry
 from user_management.db import schema, session
 from user_management.errors import Misconfigured, Wait
-from user_management.settings import Environment, Settings
+from user_management.settings import Settings
+from user_management.telemetry import exposition
 from user_management.web import application
 from user_management.web.lifespan import Options
 
@@ -27,17 +28,19 @@ def options(settings: Settings) -> Options:
         workos_timeout=settings.workos_timeout,
         stale_after=settings.stale_after,
         cors_origins=tuple(settings.cors_origins),
-        traced=bool(settings.opentelemetry_endpoint),
+        workers=exposition.folder(),
     )
 
 
 def observe(settings: Settings) -> None:
-    """Set up this process's logs and traces."""
+    """Set up the logs, metrics and traces of a process that serves."""
     telemetry.configure(
         "user-management-api",
         log_level=settings.log_level,
-        production=settings.environment is Environment.PRODUCTION,
+        environment=settings.environment,
         endpoint=settings.opentelemetry_endpoint,
+        signals=settings.opentelemetry_signals,
+        share=settings.opentelemetry_sampling,
     )
 
 
@@ -63,28 +66,29 @@ async def check(url: str) -> None:
 
 def serve(settings: Settings) -> None:
     """Serve until told to stop."""
-    uvicorn.run(
-        "user_management.__main__:create_app",
-        factory=True,
-        host=settings.host,
-        port=settings.port,
-        workers=settings.workers_count,
-        reload=settings.reload,
-        loop="uvloop",
-        http="httptools",
-        ws="none",
-        log_config=None,
-        access_log=False,
-        server_header=False,
-        timeout_graceful_shutdown=10,
-    )
+    with exposition.meeting_place(settings.workers_count):
+        uvicorn.run(
+            "user_management.__main__:create_app",
+            factory=True,
+            host=settings.host,
+            port=settings.port,
+            workers=settings.workers_count,
+            reload=settings.reload,
+            loop="uvloop",
+            http="httptools",
+            ws="none",
+            log_config=None,
+            access_log=False,
+            server_header=False,
+            timeout_graceful_shutdown=10,
+        )
 
 
 def main() -> None:
     """Run the API; a wrong configuration is one sentence and exit status 2, a database that is away is status 1."""
     try:
         settings = configuration.load()
-        observe(settings)
+        telemetry.logs.configure(settings.log_level, json=telemetry.as_json(settings.environment))
         asyncio.run(check(options(settings).database_url))
     except Misconfigured as error:
         refuse(error, 2)

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Annotated
 
-from pydantic import BeforeValidator, Field, PositiveInt, SecretStr, ValidationError
+from pydantic import AfterValidator, BeforeValidator, Field, PositiveInt, SecretStr, ValidationError
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
 from user_management.errors import Misconfigured
@@ -17,6 +17,13 @@ from user_management.errors import Misconfigured
 def split(value: object) -> object:
     """A comma-separated list as a list; anything else unchanged."""
     return [item.strip() for item in value.split(",") if item.strip()] if isinstance(value, str) else value
+
+
+def over_http(endpoint: str) -> str:
+    """An OTLP endpoint; that of gRPC, which many have at hand, would answer nothing that we understand."""
+    if endpoint.endswith(":4317"):
+        raise ValueError("4317 is the port of OTLP over gRPC; give that of OTLP over HTTP, usually 4318")
+    return endpoint
 
 
 Seconds = Annotated[float, Field(gt=0, allow_inf_nan=False)]
@@ -87,7 +94,7 @@ class Settings(BaseSettings):
     environment: Environment = Environment.DEV
     log_level: LogLevel = LogLevel.INFO
     log_personal_data: bool = False
-    opentelemetry_endpoint: Url = ""
+    opentelemetry_endpoint: Annotated[Url, AfterValidator(over_http)] = ""
     opentelemetry_signals: Annotated[frozenset[Signal], NoDecode, BeforeValidator(split)] = frozenset(Signal)
     opentelemetry_sampling: Annotated[float, Field(ge=0, le=1)] = 1.0
 

@@ -8,6 +8,7 @@ from urllib.parse import parse_qsl, urlencode, urlsplit, urlunsplit
 import asyncpg
 
 from user_management.errors import Misconfigured, Wait
+from user_management.telemetry import metrics, spans
 
 if TYPE_CHECKING:
     Pool: TypeAlias = asyncpg.Pool[asyncpg.Record]
@@ -70,11 +71,19 @@ async def open_pool(url: str, *, size: int, application: str = "user-management"
         server_settings={"application_name": application},
     )  # fmt: skip
     async with pool:
-        yield pool
+        metrics.pool.look = lambda: metrics.PoolUse(
+            used=pool.get_size() - pool.get_idle_size(), idle=pool.get_idle_size(), most=pool.get_max_size()
+        )
+        try:
+            yield pool
+        finally:
+            metrics.pool.look = None
 
 
 @asynccontextmanager
 async def transaction(pool: Pool) -> AsyncIterator[Connection]:
     """One transaction on a connection of the pool: committed when the block ends, rolled back when it raises."""
-    async with pool.acquire() as connection, connection.transaction():
-        yield connection
+    async with pool.acquire() as connection:
+        with spans.queries(connection):
+            async with connection.transaction():
+                yield connection

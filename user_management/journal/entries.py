@@ -15,6 +15,7 @@ from user_management.db.base import Base, Timestamp, Verbatim
 from user_management.db.session import Connection
 from user_management.journal import redaction
 from user_management.journal.timestamps import parse
+from user_management.telemetry import spans
 
 LONGEST_NAME = 255
 """Longest event id or type we take at its word; WorkOS's are under 80 characters."""
@@ -62,6 +63,7 @@ class EntryRow(Base):
     recorded_at: Mapped[Timestamp] = mapped_column(server_default=func.now())
     verdict: Mapped[str]
     body: Mapped[Verbatim]
+    traceparent: Mapped[str | None]
 
 
 @dataclass(slots=True)
@@ -140,16 +142,31 @@ async def known(connection: Connection, event_ids: Sequence[str]) -> set[str]:
     return {row["event_id"] for row in rows}
 
 
-COLUMNS = ("position", "lane", "type", "event_id", "object_id", "occurred_at", "verdict", "body")
+COLUMNS = ("position", "lane", "type", "event_id", "object_id", "occurred_at", "verdict", "body", "traceparent")
 
 
 async def append(connection: Connection, entries: Sequence[Entry]) -> None:
-    """Write numbered, judged entries; the caller holds the checkpoints, so positions commit in order."""
+    """Write numbered, judged entries; the caller holds the checkpoints, so that positions commit in order."""
+    trace = spans.traceparent()
     records = [
-        (e.position, e.lane.value, e.type, e.event_id, e.object_id, e.occurred_at, e.verdict.value, e.text)
+        (e.position, e.lane.value, e.type, e.event_id, e.object_id, e.occurred_at, e.verdict.value, e.text, trace)
         for e in entries
     ]
     await connection.copy_records_to_table("journal", records=records, columns=COLUMNS)
+
+
+async def origins(connection: Connection, object_ids: Sequence[str]) -> dict[str, str]:
+    """The `traceparent` of the write, for each object that was written through us in the last ten minutes."""
+    rows = await connection.fetch(
+        """
+        SELECT DISTINCT ON (object_id) object_id, traceparent FROM journal
+        WHERE object_id = ANY($1::text[]) AND lane = 'reply' AND traceparent IS NOT NULL
+          AND recorded_at > now() - interval '10 minutes'
+        ORDER BY object_id, position DESC
+        """,
+        object_ids,
+    )
+    return {row["object_id"]: row["traceparent"] for row in rows}
 
 
 def of_row(row: Any) -> Entry:

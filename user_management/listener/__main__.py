@@ -13,12 +13,12 @@ from user_management import telemetry
 from user_management.db import schema, session
 from user_management.db.session import Connection, DatabaseUnavailable
 from user_management.errors import Misconfigured
-from user_management.listener import daemon
+from user_management.listener import daemon, monitoring
 from user_management.listener.backoff import Backoff
 from user_management.listener.daemon import Listener, Pace
 from user_management.mirror.engine import catalog
 from user_management.services.workos import client
-from user_management.settings import Environment, Settings
+from user_management.settings import Settings
 
 log = structlog.get_logger(__name__)
 
@@ -92,7 +92,10 @@ async def follow(settings: Settings, url: str, key: str, stopping: asyncio.Event
         listener = Listener(pool, workos, resources, types, pace(settings), stopping=stopping)
         calm_the_collector()
         log.info("listener.started", listener=listener.name, workos=settings.workos_base_url, event_types=len(types))
-        await daemon.run(listener)
+        async with monitoring.serving(
+            pool, host=settings.host, port=settings.monitoring_port, stale_after=settings.stale_after
+        ):
+            await daemon.run(listener)
 
 
 def main() -> None:
@@ -102,8 +105,10 @@ def main() -> None:
         telemetry.configure(
             "user-management-listener",
             log_level=settings.log_level,
-            production=settings.environment is Environment.PRODUCTION,
+            environment=settings.environment,
             endpoint=settings.opentelemetry_endpoint,
+            signals=settings.opentelemetry_signals,
+            share=settings.opentelemetry_sampling,
         )
         uvloop.run(listen(settings))
     except Misconfigured as error:

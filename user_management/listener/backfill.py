@@ -5,6 +5,7 @@ reaches the end of the feed. What the copy held before and WorkOS no longer list
 """
 
 import asyncio
+import time
 from collections.abc import AsyncGenerator, Sequence
 from contextlib import aclosing
 from dataclasses import dataclass, replace
@@ -20,11 +21,12 @@ from user_management.journal.entries import Entry, Lane
 from user_management.listener import backfills
 from user_management.listener.backfills import Backfill, Phase
 from user_management.mirror.engine import store
-from user_management.mirror.engine.record import record
+from user_management.mirror.engine.record import record, report
 from user_management.mirror.engine.resource import Resource
 from user_management.services.workos import objects
 from user_management.services.workos.client import WorkOS
 from user_management.services.workos.errors import ObjectNotFound, Refused
+from user_management.telemetry import spans
 
 log = structlog.get_logger(__name__)
 
@@ -176,21 +178,33 @@ async def commit(
     """Record listed pages and move the run behind them, in one transaction."""
     found = [entry for step in steps for entry in step.found]
     place = steps[-1].following or steps[-1].place
-    async with transaction(pool) as connection:
-        recorded = await record(connection, resources, found)
-        if run.start_position:
-            await backfills.see(connection, run, resource.name, [str(entry.body["id"]) for entry in found])
-        moved = replace(
-            run,
-            partition=place.partition,
-            after=place.after,
-            listed=run.listed + len(found),
-            changed=run.changed + len(recorded.entries),
-        )
-        await backfills.move(
-            connection, run,
-            partition=moved.partition, after=moved.after, listed=moved.listed, changed=moved.changed,
-        )  # fmt: skip
+    told = {"user_management.pages": len(steps), "user_management.objects": len(found)}
+    began = time.perf_counter()
+    with spans.story(f"backfill {resource.name}", attributes=told) as span:
+        async with transaction(pool) as connection:
+            recorded = await record(connection, resources, found)
+            moved = await step_on(connection, resource, run, place, found, changed=len(recorded.entries))
+        span.set_attribute("user_management.entries", len(recorded.entries))
+    report(recorded, Lane.LIST, began=began)
+    return moved
+
+
+async def step_on(
+    connection: Connection, resource: Resource, run: Backfill, place: Place, found: list[Entry], *, changed: int
+) -> Backfill:
+    """Note what was listed and move the run to its next place; the run as it then stands."""
+    if run.start_position:
+        await backfills.see(connection, run, resource.name, [str(entry.body["id"]) for entry in found])
+    moved = replace(
+        run,
+        partition=place.partition,
+        after=place.after,
+        listed=run.listed + len(found),
+        changed=run.changed + changed,
+    )
+    await backfills.move(
+        connection, run, partition=moved.partition, after=moved.after, listed=moved.listed, changed=moved.changed
+    )  # fmt: skip
     return moved
 
 
@@ -236,9 +250,11 @@ async def confirm_one(
     """Ask for one object, and record what WorkOS answers: its end, or what it is now."""
     asked_at = datetime.now(UTC)
     found = await objects.get(workos, resource.listing.path, object_id)
+    began = time.perf_counter()
     async with transaction(pool) as connection:
         entry = await answer_entry(connection, resource, object_id, found, asked_at)
         recorded = await record(connection, resources, [entry])
+    report(recorded, Lane.LIST, began=began)
     log.info("backfill.confirmed", resource=resource.name, id=object_id, gone=found is None,
              changed=bool(recorded.entries))  # fmt: skip
 

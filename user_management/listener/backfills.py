@@ -1,16 +1,19 @@
 """Backfill runs as stored: how far each has come, so that a killed one goes on where it was."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from enum import StrEnum
 from typing import Any
 
+from opentelemetry.metrics import Observation
 from sqlalchemy import BigInteger, Identity, Index, func
 from sqlalchemy.orm import Mapped, mapped_column
 
 from user_management.db.base import Base, Timestamp
 from user_management.db.session import Connection
 from user_management.errors import Conflict
+from user_management.telemetry.metrics import gauge
 
 
 class BackfillMoved(Conflict):
@@ -81,6 +84,25 @@ class Backfill:
 
 
 COLUMNS = ", ".join(Backfill.__annotations__)
+
+
+class Newest:
+    """The newest run as it was last seen, which is what the gauges show."""
+
+    run: Backfill | None = None
+
+    def show(self, value: Callable[[Backfill], int]) -> Callable[[], list[Observation]]:
+        """Observe something of it, if there is one."""
+        return lambda: [] if self.run is None else [Observation(value(self.run))]
+
+
+newest = Newest()
+gauge("user_management.backfill.running", "1 while a backfill is at work.",
+      newest.show(lambda run: int(run.finished_at is None)))  # fmt: skip
+gauge("user_management.backfill.listed", "Objects the newest backfill has listed.",
+      newest.show(lambda run: run.listed), unit="{object}")  # fmt: skip
+gauge("user_management.backfill.changed", "Objects the newest backfill found new or changed.",
+      newest.show(lambda run: run.changed), unit="{object}")  # fmt: skip
 
 
 def of_row(row: Any) -> Backfill | None:

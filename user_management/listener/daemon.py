@@ -10,6 +10,8 @@ from dataclasses import dataclass, field
 from typing import Any, TypeVar
 
 import structlog
+from opentelemetry.metrics import Observation
+from opentelemetry.trace import SpanKind
 
 from user_management.db.session import Pool, Unreachable
 from user_management.errors import Conflict, UserManagementError, Wait
@@ -19,9 +21,21 @@ from user_management.listener.lease import LeaseLost
 from user_management.listener.pull import CursorRefused, Pulled
 from user_management.mirror.engine.resource import Resource
 from user_management.services.workos.client import WorkOS
+from user_management.telemetry import metrics, spans
 
 log = structlog.get_logger(__name__)
 T = TypeVar("T")
+
+
+class Leading:
+    """Whether this process holds the lease."""
+
+    now = False
+
+
+leading = Leading()
+metrics.gauge("user_management.listener.leading", "1 for the listener that is at work, 0 for those that stand by.",
+              lambda: [Observation(int(leading.now))])  # fmt: skip
 
 STANDBY = 1.0
 """Seconds between a standby's looks at the lease."""
@@ -81,11 +95,13 @@ async def take_turn(listener: Listener) -> bool:
     if not taken:
         return False
     log.info("lease.taken", listener=listener.name)
+    leading.now = True
     try:
         await lead(listener)
     except* LeaseLost as lost:
         log.warning("lease.lost", listener=listener.name, error=str(lost.exceptions[0]))
     finally:
+        leading.now = False
         async with listener.pool.acquire() as connection:
             await lease.give_back(connection, listener.name)
     return True
@@ -141,20 +157,35 @@ async def tail(listener: Listener) -> None:
 
 async def poll(listener: Listener) -> Pulled:
     """Fetch one page, unless asked to stop meanwhile, and commit it; a cursor that is refused is begun again."""
+    began = time.time_ns()
     try:
         fetched = await unless_stopping(listener.stopping, pull.fetch(listener.pool, listener.workos, listener.types))
     except CursorRefused as refused:
         margin = listener.pace.backfill_margin
         await start.begin_again(listener.pool, listener.resources, refused.cursor, margin=margin)
         return Pulled(None, drained=False)
+    except Exception as error:
+        spans.failed("poll", error, began=began)
+        raise
     if fetched is None:
         return Pulled(None, drained=False)
-    pulled = await pull.commit(listener.pool, listener.resources, fetched)
+    if not fetched.page.events:
+        return await pull.commit(listener.pool, listener.resources, fetched)
+    answered = time.time_ns()
+    with spans.story("poll", began=began) as span:
+        spans.past("GET /events", began=began, ended=answered, kind=SpanKind.CLIENT)
+        pulled = await pull.commit(listener.pool, listener.resources, fetched)
+        span.set_attributes(pull.told(pulled))
+        report_page(pulled)
+    return pulled
+
+
+def report_page(pulled: Pulled) -> None:
+    """Log what a page came to, and each entry of it that was parked."""
     if pulled.recorded is not None and pulled.recorded.entries:
         log.info("page.applied", position=pulled.recorded.head, drained=pulled.drained, **pulled.recorded.counts)
     for failure in pulled.recorded.failures if pulled.recorded else ():
         log.error("entry.parked", position=failure.position, resource=failure.resource, error=failure.error)
-    return pulled
 
 
 async def fill(listener: Listener) -> None:
@@ -191,14 +222,25 @@ async def attempt(listener: Listener, what: str, work: Callable[[], Awaitable[T]
 def report(what: str, error: Exception, wait: float, failures: int) -> None:
     """Log a failure by what it asks for: patience, an operator, or a developer."""
     facts = {"error": str(error) or type(error).__name__, "failures": failures, "next_try_in": round(wait, 1)}
-    if isinstance(error, Conflict):
+    why = reason(error)
+    metrics.retries.add(1, {"work": what, "reason": why})
+    if why == "overtaken":
         log.info("work.overtaken", work=what, **facts)
-    elif isinstance(error, (Wait, *Unreachable)):
+    elif why == "waiting":
         log.warning("work.waiting", work=what, **facts)
-    elif isinstance(error, UserManagementError):
+    elif why == "refused":
         log.error("work.refused", work=what, **facts)
     else:
         log.error("work.crashed", work=what, **facts, exc_info=error)
+
+
+def reason(error: Exception) -> str:
+    """What a failure asks for, in a word."""
+    if isinstance(error, Conflict):
+        return "overtaken"
+    if isinstance(error, (Wait, *Unreachable)):
+        return "waiting"
+    return "refused" if isinstance(error, UserManagementError) else "crashed"
 
 
 async def pause(listener: Listener, seconds: float) -> bool:

@@ -1,19 +1,24 @@
 """One pull: a page of events fetched, journalled, applied and the cursor moved behind it, all or nothing."""
 
+import time
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+
+from opentelemetry import trace
 
 from user_management.db.session import Connection, Pool, transaction
 from user_management.errors import Misconfigured
 from user_management.journal import cursor as cursors
 from user_management.journal import entries
 from user_management.journal.cursor import Cursor
-from user_management.mirror.engine.record import Recorded, record
+from user_management.journal.entries import Lane
+from user_management.mirror.engine.record import Recorded, record, report
 from user_management.mirror.engine.resource import Resource
 from user_management.services.workos import events
 from user_management.services.workos.client import WorkOS
 from user_management.services.workos.errors import Refused
+from user_management.telemetry import metrics, spans
 
 
 class CursorRefused(Refused):
@@ -78,12 +83,48 @@ async def answers(workos: WorkOS, types: Sequence[str], since: datetime) -> bool
 
 async def commit(pool: Pool, resources: Sequence[Resource], fetched: Fetched) -> Pulled:
     """Record a fetched page and move the cursor, in one transaction; `CursorMoved` if another listener was faster."""
+    began = time.perf_counter()
     async with transaction(pool) as connection:
         recorded = await advance(connection, resources, fetched) if fetched.page.events else None
         drained = fetched.page.end and not stale(fetched, recorded)
         if drained:
             await cursors.drained(connection, fetched.asked_at)
+        if recorded is not None and spans.recording():
+            await link_writes(connection, recorded)
+    if recorded is not None:
+        report(recorded, Lane.EVENTS, began=began)
+        report_delay(recorded)
     return Pulled(recorded, drained)
+
+
+async def link_writes(connection: Connection, recorded: Recorded) -> None:
+    """Link the page to the traces of the writes, made through us, whose events it brought back."""
+    about = {entry.object_id: entry for entry in recorded.entries if entry.object_id is not None}
+    page = trace.get_current_span()
+    for object_id, written in (await entries.origins(connection, list(about))).items():
+        event_id = about[object_id].event_id or ""
+        spans.link(page, written, {"user_management.object.id": object_id, "user_management.event.id": event_id})
+
+
+def report_delay(recorded: Recorded) -> None:
+    """Count how long after it happened each event could be read here."""
+    now = datetime.now(UTC)
+    for entry in recorded.entries:
+        metrics.event_delay.record(max(0.0, (now - entry.occurred_at).total_seconds()))
+
+
+def told(pulled: Pulled) -> spans.Attributes:
+    """What a trace says of a page: how many entries came to what, and whose ids they bear."""
+    kept = pulled.recorded.entries if pulled.recorded else ()
+    counts = pulled.recorded.counts if pulled.recorded else {}
+    return {
+        "user_management.entries": len(kept),
+        "user_management.drained": pulled.drained,
+        "user_management.position": pulled.recorded.head if pulled.recorded else 0,
+        "user_management.event.ids": [entry.event_id or "" for entry in kept],
+        "user_management.object.ids": [entry.object_id or "" for entry in kept],
+        **{f"user_management.entries.{verdict}": count for verdict, count in counts.items()},
+    }
 
 
 async def advance(connection: Connection, resources: Sequence[Resource], fetched: Fetched) -> Recorded:

@@ -1,14 +1,47 @@
-"""Logs as facts and steps as traces, for every process alike."""
+"""Logs as facts, steps as traces, counts as metrics: for every process alike."""
 
+import os
+import socket
 import sys
+from collections.abc import Collection
+from importlib.metadata import version
 
-from user_management.telemetry import logs
+from opentelemetry.sdk.resources import Resource
+
+from user_management.telemetry import logs, readers
 
 
-def configure(service: str, *, log_level: str, production: bool, endpoint: str) -> None:
-    """Set up this process: logs always, traces when there is an OTLP endpoint to send them to."""
-    logs.configure(log_level, json=production or not sys.stderr.isatty())
-    if endpoint:
-        from user_management.telemetry import traces  # noqa: PLC0415  15 MB that only those who trace should pay
+def configure(
+    service: str,
+    *,
+    log_level: str,
+    environment: str = "dev",
+    endpoint: str = "",
+    signals: Collection[str] = ("traces", "metrics"),
+    share: float = 1.0,
+) -> None:
+    """Set up this process: logs, metrics for whoever asks and, with an OTLP endpoint, the signals it is to be sent."""
+    logs.configure(log_level, json=as_json(environment))
+    resource = describe(service, environment)
+    readers.collect(resource, endpoint=endpoint if "metrics" in signals else "")
+    if endpoint and "traces" in signals:
+        from user_management.telemetry import traces  # noqa: PLC0415  megabytes that only those who trace should pay
 
-        traces.configure(service, endpoint)
+        traces.configure(resource, endpoint=endpoint, share=share)
+
+
+def as_json(environment: str) -> bool:
+    """Whether logs are for machines: in production, and where no person looks on."""
+    return environment == "production" or not sys.stderr.isatty()
+
+
+def describe(service: str, environment: str) -> Resource:
+    """Who speaks, in OpenTelemetry's words; `OTEL_RESOURCE_ATTRIBUTES` may say more."""
+    return Resource.create(
+        {
+            "service.name": service,
+            "service.version": version("user-management"),
+            "service.instance.id": f"{socket.gethostname()}:{os.getpid()}",
+            "deployment.environment.name": environment,
+        }
+    )

@@ -1,18 +1,24 @@
-"""Steps as traces, sent to an OTLP endpoint."""
+"""Traces as they leave the process: sent in batches to an OTLP endpoint."""
 
 from opentelemetry import trace
-from opentelemetry.exporter.otlp.proto.grpc.trace_exporter import OTLPSpanExporter
-from opentelemetry.instrumentation.asyncpg import AsyncPGInstrumentor
-from opentelemetry.instrumentation.httpx import HTTPXClientInstrumentor
-from opentelemetry.sdk.resources import SERVICE_NAME, Resource
-from opentelemetry.sdk.trace import TracerProvider
+from opentelemetry.exporter.otlp.proto.http.trace_exporter import OTLPSpanExporter
+from opentelemetry.sdk.resources import Resource
+from opentelemetry.sdk.trace import SpanProcessor, TracerProvider
 from opentelemetry.sdk.trace.export import BatchSpanProcessor
+from opentelemetry.sdk.trace.sampling import DEFAULT_ON
+
+from user_management.telemetry.spans import sampling
 
 
-def configure(service: str, endpoint: str) -> None:
-    """Send the traces of this process, with its SQL and its calls to WorkOS, to an OTLP endpoint over gRPC."""
-    provider = TracerProvider(resource=Resource.create({SERVICE_NAME: service}))
-    provider.add_span_processor(BatchSpanProcessor(OTLPSpanExporter(endpoint=endpoint, insecure=True)))
+def configure(resource: Resource, *, endpoint: str, share: float) -> None:
+    """Send a share of this process's traces to an OTLP endpoint over HTTP."""
+    tell(resource, BatchSpanProcessor(OTLPSpanExporter(endpoint=f"{endpoint}/v1/traces")), share=share)
+
+
+def tell(resource: Resource, listener: SpanProcessor, *, share: float) -> None:
+    """Tell a share of the stories to a listener."""
+    # The share is drawn in `spans`, before there is a span: most reads then pay nothing.
+    provider = TracerProvider(resource=resource, sampler=DEFAULT_ON)
+    provider.add_span_processor(listener)
     trace.set_tracer_provider(provider)
-    AsyncPGInstrumentor().instrument()  # type: ignore[no-untyped-call]  # its constructor has no annotations
-    HTTPXClientInstrumentor().instrument()
+    sampling.share = share

@@ -87,7 +87,7 @@ def create_app(options: Options, *, http: httpx.AsyncClient | None = None) -> Fa
         lifespan=lifespan(options, http),
         middleware=middleware(options),
         exception_handlers=dict.fromkeys(errors.HANDLED, errors.handle),
-        telemetry={"tracing": options.traced, "metrics": False, "logs": False, "operation_spans": False},
+        telemetry={"tracing": False, "metrics": False, "logs": False, "operation_spans": False},  # `Envelope` does it
     )
     router.install(app.router, catalog.resources())
     pages.mount(app)

@@ -8,6 +8,7 @@ from asyncpg import InternalClientError, PostgresError, Record
 from asyncpg.pool import PoolConnectionProxy
 
 from user_management.db.session import Connection, DatabaseUnavailable, Pool
+from user_management.telemetry import metrics, spans
 
 PATIENCE = 5.0
 """Seconds a request waits for a free connection before it says that the database is away."""
@@ -20,13 +21,23 @@ class Connections:
         self.pool = pool
         self.idle: list[PoolConnectionProxy[Record]] = []
         self.waiting = 0
+        metrics.pool.look = self.use
+
+    def use(self) -> metrics.PoolUse:
+        """How the connections are used: the idle ones are those of the pool and ours."""
+        size, idle = self.pool.get_size(), self.pool.get_idle_size() + len(self.idle)
+        return metrics.PoolUse(used=size - idle, idle=idle, most=self.pool.get_max_size(), waiting=self.waiting)
 
     @asynccontextmanager
     async def one(self) -> AsyncIterator[Connection]:
         """A connection for the length of the block; `TimeoutError` or `DatabaseUnavailable` when none is to be had."""
         connection = await self.taken()
         try:
-            yield connection
+            if spans.recording():
+                with spans.queries(connection):
+                    yield connection
+            else:
+                yield connection
         except InternalClientError as error:  # the server ended it, and asyncpg has not yet noticed
             connection.terminate()
             await self.pool.release(connection)

@@ -2,11 +2,13 @@
 
 import re
 import secrets
+import time
 
 import structlog
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from user_management.web import errors
+from user_management.telemetry import metrics
+from user_management.web import errors, tracing
 
 log = structlog.get_logger(__name__)
 
@@ -26,19 +28,22 @@ class Envelope:
         if scope["type"] != "http":
             await self.app(scope, receive, send)
             return
-        request_id = identify(scope)
+        began = time.perf_counter()
+        request_id, parent = identify(scope)
         scope.setdefault("state", {})["request_id"] = request_id
         raw = request_id.encode()
-        started = False
+        started, status = False, 500
+        span = tracing.begin(scope, request_id, parent)
 
         async def stamped(message: Message) -> None:
-            nonlocal started
+            nonlocal started, status
             if message["type"] == "http.response.start":
-                started = True
+                started, status = True, message["status"]
                 message["headers"] = [*message.get("headers", ()), (RAW_HEADER, raw)]
             await send(message)
 
         structlog.contextvars.bind_contextvars(request_id=request_id)
+        token = tracing.enter(span)
         try:
             await self.app(scope, receive, stamped)
         except Exception as error:
@@ -49,11 +54,17 @@ class Envelope:
             await response(scope, receive, stamped)
         finally:
             structlog.contextvars.unbind_contextvars("request_id")
+            route = tracing.route(scope)
+            metrics.requests.record(time.perf_counter() - began, tracing.method(scope), route, status)
+            tracing.leave(span, token, scope, route, status)
 
 
-def identify(scope: Scope) -> str:
-    """The request's own id where it has a sane one, else a new one."""
+def identify(scope: Scope) -> tuple[str, bytes | None]:
+    """The request's own id where it has a sane one, else a new one; and the trace it is part of, if it says so."""
+    request_id, parent = None, None
     for name, value in scope["headers"]:
         if name == RAW_HEADER and SANE.fullmatch(value):
-            return str(value, "ascii")
-    return secrets.token_hex(16)
+            request_id = str(value, "ascii")
+        elif name == b"traceparent":
+            parent = value
+    return request_id or secrets.token_hex(16), parent

@@ -4,16 +4,18 @@ import asyncio
 from collections.abc import AsyncIterator, Callable
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TypeAlias
 
 import httpx
 from fastapi import FastAPI
 
 from user_management.db import session
-from user_management.journal import checkpoints, cursor
+from user_management.journal import checkpoints, cursor, watch
 from user_management.mirror.engine import catalog
 from user_management.services.workos import client
 from user_management.services.workos.client import WorkOS
+from user_management.telemetry import exposition
 from user_management.web.connections import Connections
 from user_management.web.dependencies import Backend
 
@@ -32,7 +34,8 @@ class Options:
     workos_timeout: float = 30.0
     stale_after: float = 30.0
     cors_origins: tuple[str, ...] = ()
-    traced: bool = False
+    workers: Path | None = None
+    """Where the worker processes that share our port meet."""
 
 
 @asynccontextmanager
@@ -57,9 +60,10 @@ async def opened(options: Options, http: httpx.AsyncClient | None) -> AsyncItera
         async with session.transaction(pool) as connection:
             await checkpoints.ensure(connection, [resource.name for resource in resources])
             await cursor.ensure(connection)
-        backend = Backend(Connections(pool), workos, resources, options.stale_after)
+        backend = Backend(Connections(pool), workos, resources, options.stale_after, options.workers)
         try:
-            yield backend
+            async with exposition.shared(options.workers), watch.kept(backend.look):
+                yield backend
             await asyncio.gather(*backend.writes, return_exceptions=True)
         finally:
             await backend.connections.give_back()

@@ -1,5 +1,6 @@
 """Recording: entries into the journal and their effect into the mirror, as one, in the caller's transaction."""
 
+import time
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -10,11 +11,12 @@ from user_management.db import jsontext
 from user_management.db.session import Connection
 from user_management.journal import checkpoints, failures
 from user_management.journal import entries as journal
-from user_management.journal.entries import EVENT_LANES, Entry, Verdict
+from user_management.journal.entries import EVENT_LANES, Entry, Lane, Verdict
 from user_management.journal.failures import Failure
 from user_management.mirror.engine import store
 from user_management.mirror.engine.fold import Folded, fold, ids
 from user_management.mirror.engine.resource import Resource
+from user_management.telemetry import metrics, spans
 
 Unstorable = (asyncpg.DataError, asyncpg.IntegrityConstraintViolationError, asyncpg.ProgramLimitExceededError)
 """What PostgreSQL says when it is the data, and not the database, that is at fault."""
@@ -84,12 +86,14 @@ async def unseen(connection: Connection, entries: Sequence[Entry]) -> list[Entry
 
 async def record_together(connection: Connection, audience: Audience, entries: Sequence[Entry], head: int) -> Recorded:
     """Append and apply entries with one statement for each table."""
-    folds = await fold_all(connection, audience.current, journal.number(entries, after=head))
-    kept = [entry for entry in judged(entries, folds) if worth_keeping(entry, audience)]
-    if len(kept) < len(entries):
-        folds = await fold_all(connection, audience.current, journal.number(kept, after=head))
+    with spans.step("fold", {"user_management.entries": len(entries)}):
+        folds = await fold_all(connection, audience.current, journal.number(entries, after=head))
+        kept = [entry for entry in judged(entries, folds) if worth_keeping(entry, audience)]
+        if len(kept) < len(entries):
+            folds = await fold_all(connection, audience.current, journal.number(kept, after=head))
     if kept:
-        await journal.append(connection, kept)
+        with spans.step("journal", {"user_management.entries": len(kept)}):
+            await journal.append(connection, kept)
         await write_all(connection, folds)
         await checkpoints.move(connection, old=head, new=head + len(kept))
     failed = tuple(failure for folded in folds.values() for failure in folded.failures)
@@ -148,9 +152,10 @@ async def write_all(
 ) -> None:
     """Write what the folds decided and park what they could not apply."""
     for resource, folded in folds.items():
-        await store.write(connection, resource, folded, name(resource, tables))
-        if folded.failures and not tables:
-            await failures.park(connection, folded.failures)
+        with spans.step(f"apply {resource.name}", {"user_management.rows": len(folded.changed)}):
+            await store.write(connection, resource, folded, name(resource, tables))
+            if folded.failures and not tables:
+                await failures.park(connection, folded.failures)
 
 
 def name(resource: Resource, tables: Mapping[str, str] | None) -> str:
@@ -168,6 +173,15 @@ def judged(entries: Sequence[Entry], folds: Mapping[Resource, Folded]) -> Sequen
             if found is not None and PRECEDENCE[found] > PRECEDENCE[entry.verdict]:
                 entry.verdict = found
     return entries
+
+
+def report(recorded: Recorded, lane: Lane, *, began: float) -> None:
+    """Count what a page came to, once it is committed; `began` is when its recording did (`time.perf_counter`)."""
+    metrics.page_duration.record(time.perf_counter() - began, lane.value)
+    metrics.page_entries.record(len(recorded.entries), lane.value)
+    counts = Counter((entry.type, entry.verdict.value) for entry in recorded.entries)
+    for (type_, outcome), count in counts.items():
+        metrics.entries.add(count, {"lane": lane.value, "type": type_, "outcome": outcome})
 
 
 def worth_keeping(entry: Entry, audience: Audience) -> bool:

@@ -1,12 +1,17 @@
 """One request to WorkOS: raw JSON in, raw JSON out, none of the SDK's own retries, and one family of errors."""
 
-from collections.abc import AsyncIterator, Mapping
-from contextlib import asynccontextmanager
+import re
+import time
+from collections.abc import AsyncIterator, Iterator, Mapping
+from contextlib import asynccontextmanager, contextmanager
+from contextvars import ContextVar
 from dataclasses import dataclass
 from http import HTTPStatus
 from typing import Any
+from urllib.parse import urlsplit
 
 import httpx
+from opentelemetry.trace import SpanKind
 from workos import AsyncWorkOSClient, WorkOSError
 from workos._errors import APIError  # the root does not export it
 from workos._http import HTTPResponse  # nor this
@@ -22,10 +27,15 @@ from user_management.services.workos.errors import (
     WorkOSUnavailable,
     refusal,
 )
+from user_management.telemetry import metrics, spans
 
 NEVER_SENT = (httpx.ConnectError, httpx.ConnectTimeout, httpx.PoolTimeout)
 READS = frozenset({"get", "head"})
 REDIRECTS = range(300, 400)
+WORD = re.compile(r"[a-z_]+")
+
+answered: ContextVar[int | None] = ContextVar("answered", default=None)
+"""The status of the answer to the request at hand; None while there is none."""
 
 
 class Sdk(AsyncWorkOSClient):
@@ -41,6 +51,7 @@ class Sdk(AsyncWorkOSClient):
 
     def _deserialize_response(self, response: HTTPResponse, model: type[Deserializable] | None) -> Any:
         """The answer's JSON; a redirect is no answer, though the SDK takes it for an empty one."""
+        answered.set(response.status_code)
         if response.status_code in REDIRECTS:
             raise APIError("redirected", status_code=response.status_code, response=response)
         return super()._deserialize_response(response, model)
@@ -52,6 +63,7 @@ class WorkOS:
 
     sdk: AsyncWorkOSClient
     timeout: float = 30.0
+    host: str = ""
 
     async def request(
         self,
@@ -62,18 +74,50 @@ class WorkOS:
         body: Mapping[str, Any] | None = None,
     ) -> dict[str, Any]:
         """WorkOS's answer as it came (`{}` when it is empty or not JSON); errors of `services.workos.errors`."""
+        with observed(method.upper(), template(path), self.host):
+            try:
+                return await self.sdk.request_raw(
+                    method,
+                    path,
+                    params=dict(params or {}) or None,
+                    body=dict(body) if body is not None else None,
+                    request_options={"max_retries": 0, "timeout": self.timeout},
+                )
+            except WorkOSError as error:
+                answered.set(getattr(error, "status_code", None))
+                raise translated(error, method) from error
+            except (ValueError, RecursionError, httpx.InvalidURL) as error:
+                raise unsendable(error) from error
+
+
+@contextmanager
+def observed(method: str, path: str, host: str) -> Iterator[None]:
+    """Count and trace one request by the template of its path; its query stays out, for it may name people."""
+    began, failure = time.perf_counter(), None
+    token = answered.set(None)
+    metrics.budget.spend()
+    told = {"http.request.method": method, "url.template": path, "server.address": host}
+    with spans.step(f"{method} {path}", told, kind=SpanKind.CLIENT) as span:
         try:
-            return await self.sdk.request_raw(
-                method,
-                path,
-                params=dict(params or {}) or None,
-                body=dict(body) if body is not None else None,
-                request_options={"max_retries": 0, "timeout": self.timeout},
-            )
-        except WorkOSError as error:
-            raise translated(error, method) from error
-        except (ValueError, RecursionError, httpx.InvalidURL) as error:
-            raise unsendable(error) from error
+            yield
+        except Exception as error:
+            failure = type(error).__name__
+            raise
+        finally:
+            status = answered.get()
+            if status is not None:
+                span.set_attribute("http.response.status_code", status)
+            metrics.calls.record(time.perf_counter() - began, method, path, host, status, failure)
+            answered.reset(token)
+
+
+def template(path: tuple[str, ...]) -> str:
+    """The path with `{id}` for what is no word of WorkOS's: what words cannot be, and what follows `external_id`."""
+    segments = [
+        part if WORD.fullmatch(part) and before != "external_id" else "{id}"
+        for before, part in zip(("", *path), path, strict=False)
+    ]
+    return "/" + "/".join(segments)
 
 
 @asynccontextmanager
@@ -86,7 +130,7 @@ async def connect(*, api_key: str, client_id: str, base_url: str, seconds: float
 def over(http: httpx.AsyncClient, *, api_key: str, client_id: str, base_url: str, seconds: float = 30.0) -> WorkOS:
     """A connection over a given httpx client."""
     sdk = Sdk(api_key=api_key, client_id=client_id or None, base_url=base_url, http_client=http, max_retries=0)
-    return WorkOS(sdk, seconds)
+    return WorkOS(sdk, seconds, urlsplit(base_url).hostname or "")
 
 
 def translated(error: WorkOSError, method: str) -> Exception:

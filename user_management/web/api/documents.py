@@ -155,6 +155,29 @@ def of_ready(model: type[BaseModel]) -> dict[str, Any]:
     }
 
 
+METRICS = """\
+# HELP user_management_replica_age_seconds Seconds since the end of WorkOS's feed was reached.
+# TYPE user_management_replica_age_seconds gauge
+user_management_replica_age_seconds{service_instance_id="host:1"} 1.2
+"""
+
+
+def of_metrics() -> dict[str, Any]:
+    """The description of the metrics."""
+    return {
+        "operation_id": "metrics",
+        "tags": ["monitoring"],
+        "summary": "What was counted",
+        "description": "Prometheus text, of every worker process that serves this port.",
+        "responses": {
+            200: {
+                "description": "Each metric with its help, its type and its samples.",
+                "content": {"text/plain": {"schema": {"type": "string"}, "example": METRICS}},
+            }
+        },
+    }
+
+
 def of_problems() -> dict[str, Any]:
     """The description of the page that explains a problem."""
     path = {"name": "name", "in": "path", "required": True, "schema": {"type": "string"}, "example": "invalid"}

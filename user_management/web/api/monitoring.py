@@ -6,9 +6,10 @@ from fastapi import APIRouter, Request, Response
 from pydantic import AwareDatetime, BaseModel, ConfigDict
 
 from user_management.db import jsontext
-from user_management.journal import checkpoints, cursor, freshness
+from user_management.journal import checkpoints, cursor, freshness, watch
 from user_management.journal.freshness import Freshness, State
 from user_management.journal.timestamps import render
+from user_management.telemetry import exposition
 from user_management.web import problems
 from user_management.web.api import documents
 from user_management.web.dependencies import backend
@@ -47,6 +48,7 @@ def add(router: APIRouter) -> None:
     router.add_api_route("/api/health", health, **documents.of_health(Health))
     router.add_api_route("/api/ready", ready, **documents.of_ready(Ready))
     router.add_api_route("/api/problems/{name}", explain, **documents.of_problems())
+    router.add_api_route("/metrics", metrics, **documents.of_metrics())
 
 
 async def health(_request: Request) -> Response:
@@ -75,6 +77,13 @@ def answer(found: Freshness, position: int) -> Response:
     if found.reason is not None:
         raise Problem(problems.NOT_READY, f"Not ready: {found.reason}.", headers=sent, members=told)
     return Response(jsontext.dumps({"status": "ready", **told}), headers=sent, media_type="application/json")
+
+
+async def metrics(request: Request) -> Response:
+    """What was counted, by every worker process that serves this port, as Prometheus reads it."""
+    await watch.try_to(backend(request).look)
+    text = await exposition.everything(backend(request).workers)
+    return Response(text, media_type=exposition.CONTENT_TYPE, headers={"Cache-Control": "no-store"})
 
 
 async def explain(request: Request) -> Response:

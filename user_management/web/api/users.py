@@ -1,6 +1,7 @@
 """Users are created at WorkOS; the copy shows them at once."""
 
 import asyncio
+import time
 from datetime import UTC, datetime
 from typing import Any
 from urllib.parse import quote
@@ -8,13 +9,14 @@ from urllib.parse import quote
 import asyncpg
 import structlog
 from fastapi import APIRouter, Request, Response
+from opentelemetry import trace
 from pydantic import BaseModel, ConfigDict, Field
 
 from user_management.db import jsontext
 from user_management.db.session import Unreachable
 from user_management.journal import entries, redaction
 from user_management.journal.entries import Lane
-from user_management.mirror.engine.record import record
+from user_management.mirror.engine.record import record, report
 from user_management.mirror.users import resource
 from user_management.services.workos import commands
 from user_management.web.api import bodies, documents
@@ -87,5 +89,8 @@ async def created(found: Backend, fields: dict[str, Any]) -> dict[str, Any]:
 async def note(found: Backend, user: dict[str, Any]) -> None:
     """Write the reply into the journal and the copy, under the guard."""
     reply = entries.of_object(user, lane=Lane.REPLY, type=resource.replied, at=datetime.now(UTC))
+    trace.get_current_span().set_attribute("user_management.object.id", reply.object_id or "")
+    began = time.perf_counter()
     async with asyncio.timeout(RECORDING), found.connections.one() as connection, connection.transaction():
-        await record(connection, found.resources, [reply])
+        recorded = await record(connection, found.resources, [reply])
+    report(recorded, Lane.REPLY, began=began)

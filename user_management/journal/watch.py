@@ -1,0 +1,128 @@
+"""The watch: the copy as it was last seen, which is what the gauges show, in the API and in the listener alike."""
+
+import asyncio
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable
+from contextlib import asynccontextmanager, suppress
+from dataclasses import dataclass
+from datetime import UTC, datetime
+
+from opentelemetry.metrics import Observation
+
+from user_management.db.session import Connection, Unreachable
+from user_management.errors import Wait
+from user_management.journal import checkpoints, cursor, failures, freshness
+from user_management.journal.cursor import Cursor
+from user_management.journal.freshness import Freshness, State
+from user_management.telemetry.metrics import gauge
+
+EVERY = 5.0
+"""Seconds between two looks; whoever asks for metrics has another one taken first."""
+
+
+@dataclass(slots=True)
+class Seen:
+    """The copy at the last look; before the first, and while the database is away, only that."""
+
+    up: bool | None = None
+    cursor: Cursor | None = None
+    position: int = 0
+    parked: int = 0
+    stale_after: float = 30.0
+
+
+seen = Seen()
+
+
+async def look(connection: Connection, stale_after: float) -> None:
+    """See how the copy is."""
+    seen.cursor = await cursor.read(connection)
+    seen.position = (await checkpoints.read(connection)).get(checkpoints.HEAD, 0)
+    seen.parked = await failures.count(connection)
+    seen.stale_after, seen.up = stale_after, True
+
+
+async def try_to(look_now: Callable[[], Awaitable[None]]) -> None:
+    """Look, and note it when the database is away: what was seen before stands, and ages."""
+    try:
+        await look_now()
+    except (*Unreachable, Wait):
+        seen.up = False
+
+
+@asynccontextmanager
+async def kept(look_now: Callable[[], Awaitable[None]]) -> AsyncIterator[None]:
+    """Look every so often for the length of the block."""
+
+    async def keep() -> None:
+        while True:
+            await try_to(look_now)
+            await asyncio.sleep(EVERY)
+
+    keeping = asyncio.create_task(keep())
+    try:
+        yield
+    finally:
+        keeping.cancel()
+        with suppress(asyncio.CancelledError):
+            await keeping
+
+
+def up() -> Iterable[Observation]:
+    """Whether the database answered."""
+    return [] if seen.up is None else [Observation(int(seen.up))]
+
+
+def age() -> Iterable[Observation]:
+    """Seconds since the poll began that last reached the end of the feed."""
+    drained_at = seen.cursor.drained_at if seen.cursor else None
+    return [] if drained_at is None else [Observation(since(drained_at))]
+
+
+def cursor_age() -> Iterable[Observation]:
+    """Seconds since the event happened that the cursor stands at."""
+    event_at = seen.cursor.event_at if seen.cursor else None
+    return [] if event_at is None else [Observation(since(event_at))]
+
+
+def since(moment: datetime) -> float:
+    """The seconds since a moment; none since one that is yet to come."""
+    return max(0.0, (datetime.now(UTC) - moment).total_seconds())
+
+
+def judged() -> Freshness:
+    """How fresh the copy is, as far as it was seen."""
+    place = seen.cursor or Cursor()
+    return freshness.judge(
+        now=datetime.now(UTC),
+        drained_at=place.drained_at,
+        ready_at=place.ready_at,
+        stale_after=seen.stale_after,
+    )
+
+
+def states() -> Iterable[Observation]:
+    """One for the state the copy is in, none for the others."""
+    if seen.cursor is None:
+        return []
+    found = judged().state
+    return [Observation(int(state is found), {"state": state.value}) for state in State]
+
+
+def position() -> Iterable[Observation]:
+    """Where the journal ends."""
+    return [] if seen.cursor is None else [Observation(seen.position)]
+
+
+def parked() -> Iterable[Observation]:
+    """How many entries are set aside."""
+    return [] if seen.cursor is None else [Observation(seen.parked)]
+
+
+gauge("user_management.database.up", "Whether the database answers.", up)
+gauge("user_management.replica.age", "Seconds since the end of WorkOS's feed was reached.", age, unit="s")
+gauge("user_management.replica.state", "1 for the state the copy is in: live, stale or backfilling.", states)
+gauge("user_management.journal.position", "Where the journal ends.", position)
+gauge(
+    "user_management.cursor.age", "Age of the event the cursor stands at; WorkOS keeps 30 days.", cursor_age, unit="s"
+)
+gauge("user_management.failures.parked", "Entries that could not be applied and wait for an operator.", parked)

@@ -1,0 +1,121 @@
+"""Metrics: everything this process counts, by its name. Counting is cheap, and free while nobody collects."""
+
+import time
+from collections import Counter
+from collections.abc import Callable, Iterable
+from typing import NamedTuple
+
+from opentelemetry import metrics
+from opentelemetry.metrics import CallbackOptions, Observation
+
+from user_management.telemetry.histograms import LONG_SECONDS, SIZES, Histogram
+
+meter = metrics.get_meter("user_management")
+
+requests = Histogram(
+    "http.server.request.duration", "Duration of requests to the API.",
+    labels=("http.request.method", "http.route", "http.response.status_code"),
+)  # fmt: skip
+calls = Histogram(
+    "http.client.request.duration", "Duration of requests to WorkOS.",
+    labels=("http.request.method", "url.template", "server.address", "http.response.status_code", "error.type"),
+)  # fmt: skip
+page_entries = Histogram(
+    "user_management.page.entries", "New entries in each page that was recorded.",
+    labels=("lane",), unit="{entry}", bounds=SIZES,
+)  # fmt: skip
+page_duration = Histogram(
+    "user_management.page.duration", "Time to record a page, until it was committed.", labels=("lane",)
+)
+event_delay = Histogram(
+    "user_management.event.delay", "Time from an event at WorkOS until it could be read here.",
+    labels=(), bounds=LONG_SECONDS,
+)  # fmt: skip
+entries = meter.create_counter(
+    "user_management.entries", "{entry}", "Entries of the journal, by lane, type and what became of them."
+)
+retries = meter.create_counter(
+    "user_management.retries", "{retry}", "Pieces of the listener's work that failed and are tried again."
+)
+
+BUDGET = 6000
+"""Requests WorkOS allows in a window, for all who use one API key (its published limit)."""
+WINDOW = 60
+"""Seconds of that window."""
+
+
+class Budget:
+    """How much of WorkOS's budget this process has used within the window that ends now."""
+
+    def __init__(self) -> None:
+        self.sent: Counter[int] = Counter()
+
+    def spend(self) -> None:
+        """Count one request."""
+        second = int(time.monotonic())
+        if second not in self.sent:
+            self.forget(second)
+        self.sent[second] += 1
+
+    def forget(self, second: int) -> None:
+        """Drop what the window has left behind."""
+        for old in [one for one in self.sent if one <= second - WINDOW]:
+            del self.sent[old]
+
+    def used(self) -> int:
+        """The requests within the window."""
+        since = int(time.monotonic()) - WINDOW
+        return sum(count for second, count in list(self.sent.items()) if second > since)
+
+
+budget = Budget()
+
+
+class PoolUse(NamedTuple):
+    """How the process's database connections are used right now."""
+
+    used: int
+    idle: int
+    most: int
+    waiting: int = 0
+
+
+class Pool:
+    """Whoever knows how the process's connections are used."""
+
+    look: Callable[[], PoolUse] | None = None
+
+    def count(self) -> Iterable[Observation]:
+        """Connections by state."""
+        use = self.look() if self.look else None
+        key = "db.client.connection.state"
+        return [Observation(use.used, {key: "used"}), Observation(use.idle, {key: "idle"})] if use else []
+
+    def most(self) -> Iterable[Observation]:
+        """The most connections there may be."""
+        return [Observation(self.look().most)] if self.look else []
+
+    def waiting(self) -> Iterable[Observation]:
+        """Those who wait for one."""
+        return [Observation(self.look().waiting)] if self.look else []
+
+
+pool = Pool()
+
+
+def gauge(name: str, description: str, read: Callable[[], Iterable[Observation]], *, unit: str = "") -> None:
+    """Show what `read` observes whenever somebody looks; nothing while it observes nothing."""
+
+    def observe(_options: CallbackOptions) -> Iterable[Observation]:
+        return read()
+
+    meter.create_observable_gauge(name, [observe], unit, description)
+
+
+gauge("db.client.connection.count", "Connections to the database, by state.", pool.count, unit="{connection}")
+gauge("db.client.connection.max", "The most connections this process opens.", pool.most, unit="{connection}")
+gauge("db.client.connection.pending_requests", "Requests that wait for a connection.", pool.waiting, unit="{request}")
+gauge("user_management.workos.budget.used", "Requests this process sent to WorkOS within the last minute.",
+      lambda: [Observation(budget.used())], unit="{request}")  # fmt: skip
+gauge("user_management.workos.budget.limit", "Requests a minute WorkOS allows to all who use our API key.",
+      lambda: [Observation(BUDGET)], unit="{request}")  # fmt: skip
