@@ -2,6 +2,7 @@ import socket
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from datetime import UTC, datetime
+from pathlib import Path
 from time import perf_counter
 from typing import Annotated
 
@@ -11,6 +12,7 @@ import uvicorn
 from user_management.sandbox.application import create_app
 from user_management.sandbox.config import Config
 from user_management.sandbox.faults import NAMES, check
+from user_management.sandbox.memory import Forgotten
 from user_management.sandbox.sessions import SEEDED_PASSWORD
 from user_management.sandbox.store import Store
 
@@ -54,6 +56,9 @@ def main(  # noqa: PLR0917 - typer reads options from parameters, and calls by k
     ] = None,
     fault_seed: Annotated[int, typer.Option(help="Which requests meet a fault.")] = 1,
     fault_slow_seconds: Annotated[float, typer.Option(min=0, help="How long a slow answer takes.")] = 5,
+    state: Annotated[
+        Path | None, typer.Option(help="File to remember everything in; what it holds wins over what is to be seeded.")
+    ] = None,
 ) -> None:
     """Run a local WorkOS in memory: users, organizations, memberships, roles, sessions and their events."""
     config = Config(
@@ -70,6 +75,7 @@ def main(  # noqa: PLR0917 - typer reads options from parameters, and calls by k
         faults=_shares(fault or []),
         fault_seed=fault_seed,
         fault_slow_seconds=fault_slow_seconds,
+        state=str(state or ""),
     )
     with suppress(KeyboardInterrupt), _bound(host, port) as address:
         _serve(config, address, f"http://{host}:{address.getsockname()[1]}")
@@ -91,7 +97,10 @@ def _bound(host: str, port: int) -> Iterator[socket.socket]:
 def _serve(config: Config, address: socket.socket, url: str) -> None:
     """Seed, say so once requests are answered, and go on until a signal comes."""
     started = perf_counter()
-    app = create_app(config)
+    try:
+        app = create_app(config)
+    except Forgotten as error:
+        raise typer.BadParameter(str(error), param_hint="--state") from error
     address.listen()
     words = banner(app.state.store, url, perf_counter() - started)
     options = uvicorn.Config(

@@ -11,6 +11,7 @@ from user_management.sandbox import (
     control,
     errors,
     events,
+    memory,
     organization_memberships,
     organizations,
     roles,
@@ -36,10 +37,9 @@ class Sandbox(Starlette):
 
 
 def create_app(config: Config | None = None, *, time: clock.Clock = clock.utc_now) -> Sandbox:
-    """A whole WorkOS in one ASGI app: seeded, with the clock given; activity runs while its lifespan does."""
+    """A whole WorkOS in one ASGI app: seeded, or as it was left; activity runs while its lifespan does."""
     config = config or Config()
-    store = Store(config, time, Identifiers(config.seed), config.hold_back)
-    seed.fill(store)
+    store = memory.recall(config, time) or _new(config, time)
     limits = Limits(enabled=config.rate_limits, now=store.now)
     injector = FaultInjector(config.faults, seed=config.fault_seed, slow_seconds=config.fault_slow_seconds)
     app = Sandbox(
@@ -62,7 +62,13 @@ def create_app(config: Config | None = None, *, time: clock.Clock = clock.utc_no
     return app
 
 
+def _new(config: Config, time: clock.Clock) -> Store:
+    store = Store(config, time, Identifiers(config.seed), config.hold_back)
+    seed.fill(store)
+    return store
+
+
 @asynccontextmanager
 async def _lifespan(app: Starlette) -> AsyncIterator[None]:
-    async with app.state.activity.running():
+    async with memory.kept(app.state.store), app.state.activity.running():
         yield

@@ -22,6 +22,7 @@ class Config:
     faults: Mapping[str, float] = field(default_factory=dict)
     fault_seed: int = 1
     fault_slow_seconds: float = 5.0
+    state: str = ""
 
     @property
     def organizations_count(self) -> int:

@@ -20,8 +20,8 @@ class Feed:
         self.types: list[str] = []
         self._moments = array("q")
         self._positions: dict[str, int] = {}
-        self._by_type: dict[str, array[int]] = defaultdict(lambda: array("q"))
-        self._by_organization: dict[str, array[int]] = defaultdict(lambda: array("q"))
+        self._by_type: dict[str, array[int]] = defaultdict(_positions)
+        self._by_organization: dict[str, array[int]] = defaultdict(_positions)
 
     def __len__(self) -> int:
         return len(self.ids)
@@ -69,9 +69,13 @@ class Feed:
     def _of_organization(
         self, kinds: frozenset[str], start: int, stop: int, limit: int, organization_id: str
     ) -> list[int]:
-        positions = self._by_organization.get(organization_id, array("q"))
+        positions = self._by_organization.get(organization_id, _positions())
         within = positions[bisect_left(positions, start) : bisect_left(positions, stop)]
         return [position for position in within if self.types[position] in kinds][:limit]
+
+
+def _positions() -> "array[int]":
+    return array("q")
 
 
 def _run(positions: "array[int]", start: int, stop: int, limit: int) -> Iterable[int]:
