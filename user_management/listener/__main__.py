@@ -64,20 +64,22 @@ def calm_the_collector() -> None:
 
 async def listen(settings: Settings) -> None:
     """Check the database, then follow WorkOS; SIGTERM and SIGINT finish the page at hand."""
-    url, key = configuration.database_url(settings), configuration.workos_key(settings)
+    url, source = configuration.database_url(settings), configuration.source(settings)
+    if source.sandbox:
+        log.warning("sandbox.followed", url=source.base_url, hint=configuration.MADE_UP)
     await check_database(url, Backoff(settings.backoff_initial, settings.backoff_max))
     resources = catalog.resources()
     types = [name for name in catalog.event_types(resources) if name not in settings.ignored_event_types]
     async with (
         session.open_pool(url, size=settings.database_pool_size, application="user-management-listener") as pool,
-        client.connect(api_key=key, client_id=settings.workos_client_id, base_url=settings.workos_base_url,
+        client.connect(api_key=source.api_key, client_id=source.client_id, base_url=source.base_url,
                        seconds=settings.workos_timeout) as workos,
     ):  # fmt: skip
         listener = Listener(pool, workos, resources, types, pace(settings))
         calm_the_collector()
         for number in (signal.SIGTERM, signal.SIGINT):
             asyncio.get_running_loop().add_signal_handler(number, listener.stopping.set)
-        log.info("listener.started", listener=listener.name, workos=settings.workos_base_url, event_types=len(types))
+        log.info("listener.started", listener=listener.name, workos=source.base_url, event_types=len(types))
         await daemon.run(listener)
 
 

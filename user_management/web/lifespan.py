@@ -30,6 +30,7 @@ class Options:
     workos_client_id: str = ""
     workos_base_url: str = "https://api.workos.com"
     workos_timeout: float = 30.0
+    sandbox: bool = False
     stale_after: float = 30.0
     cors_origins: tuple[str, ...] = ()
     traced: bool = False
@@ -57,7 +58,7 @@ async def opened(options: Options, http: httpx.AsyncClient | None) -> AsyncItera
         async with session.transaction(pool) as connection:
             await checkpoints.ensure(connection, [resource.name for resource in resources])
             await cursor.ensure(connection)
-        backend = Backend(Connections(pool), workos, resources, options.stale_after)
+        backend = Backend(Connections(pool), workos, resources, options.stale_after, sandbox=options.sandbox)
         try:
             yield backend
             await asyncio.gather(*backend.writes, return_exceptions=True)

@@ -5,7 +5,7 @@ import pytest
 
 from user_management.db.session import Pool
 from user_management.journal.freshness import State, judge
-from user_management.tests.web.conftest import Tell, place
+from user_management.tests.web.conftest import Serve, Tell, place
 
 NOW = datetime(2026, 5, 1, 12, tzinfo=UTC)
 
@@ -59,6 +59,17 @@ async def test_ready_says_why_not(api: httpx.AsyncClient, pool: Pool) -> None:
     old = await api.get("/api/ready")
     assert (old.status_code, old.json()["state"], old.headers["Replica-State"]) == (503, "stale", "stale")
     assert "the limit is 30 s" in old.json()["detail"]
+
+
+@pytest.mark.parametrize(("sandbox", "source"), [(True, "sandbox"), (False, "workos")])
+async def test_ready_says_whether_people_are_made_up(serve: Serve, pool: Pool, sandbox: bool, source: str) -> None:
+    """Ready or not, the answer names what is copied."""
+    async with serve(sandbox=sandbox) as api:
+        refused = await api.get("/api/ready")
+        await place(pool, drained=1)
+        ready = await api.get("/api/ready")
+    assert (refused.status_code, refused.json()["source"]) == (503, source)
+    assert (ready.status_code, ready.json()["source"]) == (200, source)
 
 
 async def test_ready_when_complete_and_fresh(api: httpx.AsyncClient, pool: Pool) -> None:

@@ -1,9 +1,12 @@
 import asyncio
+import json
 import signal
 import socket
 from asyncio.subprocess import Process
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from pathlib import Path
+from typing import Any
 
 import httpx
 import pytest
@@ -18,6 +21,14 @@ def free_port() -> int:
         found.bind(("127.0.0.1", 0))
         port: int = found.getsockname()[1]
         return port
+
+
+async def ended(process: Process) -> list[dict[str, Any]]:
+    """The facts that an API and its workers have logged, all of them, when it was told to end."""
+    process.send_signal(signal.SIGTERM)
+    async with asyncio.timeout(10):
+        _, said = await process.communicate()
+    return [json.loads(line) for line in said.decode().splitlines()]
 
 
 async def run(environment: dict[str, str]) -> tuple[int | None, str]:
@@ -83,3 +94,21 @@ async def test_workers_serve_and_end_at_once(database_url: str, workers: int, en
         async with asyncio.timeout(10):
             _, said = await process.communicate()
     assert "Traceback" not in said.decode()
+
+
+@pytest.mark.parametrize("more", [{}, {"workers_count": "2"}, {"reload": "true"}], ids=["one", "workers", "reload"])
+async def test_whoever_writes_a_line_writes_it_alike(
+    database_url: str, more: dict[str, str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Our own lines and uvicorn's, of the parent and of its workers, are JSON; and a read writes none."""
+    monkeypatch.chdir(tmp_path)
+    options = {"port": str(free_port()), "log_level": "info", "workos_api_key": " ", **more}
+    options |= {"sandbox_url": "http://127.0.0.1:9"}
+    async with serving(processes.settings(database_url, "http://127.0.0.1:9", **options)) as (process, client):
+        assert (await client.get("/api/users")).status_code == 200
+        facts = await ended(process)
+    told = " ".join(fact["event"] for fact in facts)
+    assert all(fact.keys() >= {"timestamp", "level", "event"} for fact in facts)
+    assert "Started server process" in told
+    assert "GET" not in told
+    assert [fact["url"] for fact in facts if fact["event"] == "sandbox.followed"] == ["http://127.0.0.1:9"]
