@@ -4,6 +4,7 @@ import asyncio
 import gc
 import sys
 
+import structlog
 import uvicorn
 from fastapi import FastAPI
 
@@ -16,19 +17,23 @@ from user_management.telemetry import exposition
 from user_management.web import application
 from user_management.web.lifespan import Options
 
+log = structlog.get_logger(__name__)
+
 HUNG = 30
 """Seconds without a sign of life after which a worker is replaced: on a busy machine, starting one takes a while."""
 
 
 def options(settings: Settings) -> Options:
     """What the settings say about the API."""
+    url, source = configuration.database_url(settings), configuration.source(settings)
     return Options(
-        database_url=configuration.database_url(settings),
+        database_url=url,
         pool_size=settings.database_pool_size,
-        workos_api_key=configuration.workos_key(settings),
-        workos_client_id=settings.workos_client_id,
-        workos_base_url=settings.workos_base_url,
+        workos_api_key=source.api_key,
+        workos_client_id=source.client_id,
+        workos_base_url=source.base_url,
         workos_timeout=settings.workos_timeout,
+        sandbox=source.sandbox,
         stale_after=settings.stale_after,
         cors_origins=tuple(settings.cors_origins),
         workers=exposition.folder(),
@@ -98,12 +103,15 @@ def main() -> None:
             json=telemetry.as_json(settings.environment),
             personal_data=settings.log_personal_data,
         )
-        asyncio.run(check(options(settings).database_url))
+        chosen = options(settings)
+        asyncio.run(check(chosen.database_url))
     except Misconfigured as error:
         refuse(error, 2)
     except Wait as error:
         refuse(error, 1)
     else:
+        if chosen.sandbox:
+            log.warning("sandbox.followed", url=chosen.workos_base_url, hint=configuration.MADE_UP)
         serve(settings)
 
 

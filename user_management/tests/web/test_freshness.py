@@ -63,6 +63,17 @@ async def test_ready_says_why_not(api: httpx.AsyncClient, pool: Pool) -> None:
     assert "the limit is 30 s" in old.json()["detail"]
 
 
+@pytest.mark.parametrize(("sandbox", "source"), [(True, "sandbox"), (False, "workos")])
+async def test_ready_says_whether_people_are_made_up(serve: Serve, pool: Pool, sandbox: bool, source: str) -> None:
+    """Ready or not, the answer names what is copied."""
+    async with serve(sandbox=sandbox) as api:
+        refused = await api.get("/api/ready")
+        await place(pool, drained=1)
+        ready = await api.get("/api/ready")
+    assert (refused.status_code, refused.json()["source"]) == (503, source)
+    assert (ready.status_code, ready.json()["source"]) == (200, source)
+
+
 async def test_ready_when_complete_and_fresh(serve: Serve, pool: Pool) -> None:
     """A copy that is complete and fresh is ready, and health asks nothing of it."""
     await place(pool, drained=1)

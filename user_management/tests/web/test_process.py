@@ -1,16 +1,26 @@
 import asyncio
+import json
 import re
 import signal
 import socket
 from asyncio.subprocess import Process
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from pathlib import Path
 
 import httpx
 import pytest
 
 from user_management.tests.support import processes
 from user_management.tests.support.waiting import PATIENCE, until
+
+
+async def ended(process: Process) -> str:
+    """What an API and its workers say from now on until their end, which they are asked for."""
+    process.send_signal(signal.SIGTERM)
+    async with asyncio.timeout(PATIENCE):
+        _, said = await process.communicate()
+    return said.decode()
 
 
 async def run(environment: dict[str, str]) -> tuple[int | None, str]:
@@ -22,8 +32,8 @@ async def run(environment: dict[str, str]) -> tuple[int | None, str]:
 
 
 @asynccontextmanager
-async def serving(environment: dict[str, str]) -> AsyncIterator[tuple[Process, httpx.AsyncClient]]:
-    """An API in processes of its own, on a free port, and a client of it."""
+async def serving(environment: dict[str, str]) -> AsyncIterator[tuple[Process, httpx.AsyncClient, str]]:
+    """An API in processes of its own, on a free port, a client of it, and what it has said to begin with."""
     process = await processes.start("user_management", environment=environment, silent=False)
 
     async def alive() -> bool:
@@ -39,7 +49,7 @@ async def serving(environment: dict[str, str]) -> AsyncIterator[tuple[Process, h
         each_anew = httpx.Limits(max_keepalive_connections=0)
         async with httpx.AsyncClient(base_url=found[1], limits=each_anew, timeout=PATIENCE) as client:
             await until(alive)
-            yield process, client
+            yield process, client, said
     finally:
         await processes.end(process)
         await process.communicate()
@@ -74,10 +84,28 @@ async def test_without_a_database_it_says_so() -> None:
 async def test_workers_serve_and_end_at_once(database_url: str, workers: int, ending: signal.Signals) -> None:
     """One worker or several answer, and a signal ends them all, promptly and without a traceback."""
     more = {"port": "0", "workers_count": str(workers), "log_level": "info"}
-    async with serving(processes.settings(database_url, "http://127.0.0.1:9", **more)) as (process, client):
+    async with serving(processes.settings(database_url, "http://127.0.0.1:9", **more)) as (process, client, _):
         for _ in range(6):
             assert (await client.get("/api/users")).json()["data"] == []
         process.send_signal(ending)
         async with asyncio.timeout(PATIENCE):
             _, said = await process.communicate()
     assert "Traceback" not in said.decode()
+
+
+@pytest.mark.parametrize("more", [{}, {"workers_count": "2"}, {"reload": "true"}], ids=["one", "workers", "reload"])
+async def test_whoever_writes_a_line_writes_it_alike(
+    database_url: str, more: dict[str, str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Our own lines and uvicorn's, of the parent and of its workers, are JSON; and a read writes none."""
+    monkeypatch.chdir(tmp_path)
+    options = {"port": "0", "log_level": "info", "workos_api_key": " ", **more}
+    options |= {"sandbox_url": "http://127.0.0.1:9"}
+    async with serving(processes.settings(database_url, "http://127.0.0.1:9", **options)) as (process, client, begun):
+        assert (await client.get("/api/users")).status_code == 200
+        facts = [json.loads(line) for line in (begun + await ended(process)).splitlines()]
+    told = " ".join(fact["event"] for fact in facts)
+    assert all(fact.keys() >= {"timestamp", "level", "event"} for fact in facts)
+    assert "Started server process" in told
+    assert "GET" not in told
+    assert [fact["url"] for fact in facts if fact["event"] == "sandbox.followed"] == ["http://127.0.0.1:9"]
