@@ -15,6 +15,9 @@ from user_management.settings import Environment, Settings
 from user_management.web import application
 from user_management.web.lifespan import Options
 
+HUNG = 60
+"""Seconds without a sign of life after which a worker is replaced: on a busy machine, starting one takes a while."""
+
 
 def options(settings: Settings) -> Options:
     """What the settings say about the API."""
@@ -77,6 +80,7 @@ def serve(settings: Settings) -> None:
         access_log=False,
         server_header=False,
         timeout_graceful_shutdown=10,
+        timeout_worker_healthcheck=HUNG,
     )
 
 
