@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from user_management.tests.demo.test_demo import shown, start
+from user_management.tests.demo.test_demo import running, shown
 from user_management.tests.support import ports
 from user_management.tests.support.waiting import PATIENCE
 
@@ -47,13 +47,13 @@ async def typed(scripts: list[str], folder: Path) -> list[str]:
 async def demo(tmp_path: Path) -> AsyncIterator[tuple[Path, int, str]]:
     """A demo that is up: its folder, the API's port and the sandbox's address."""
     port = ports.free()
-    process = await start(tmp_path, port)
-    said = await shown(process, "Ctrl-C stops everything.")
-    sandbox = re.search(r"local one at http://(\S+?):(\d+)", said)
-    assert sandbox is not None, said
-    yield tmp_path, port, f"{sandbox[1]}:{sandbox[2]}"
-    process.send_signal(signal.SIGINT)
-    await asyncio.wait_for(process.communicate(), PATIENCE)
+    async with running(tmp_path, port) as process:
+        said = await shown(process, "Ctrl-C stops everything.")
+        sandbox = re.search(r"local one at http://(\S+?):(\d+)", said)
+        assert sandbox is not None, said
+        yield tmp_path, port, f"{sandbox[1]}:{sandbox[2]}"
+        process.send_signal(signal.SIGINT)
+        await asyncio.wait_for(process.communicate(), PATIENCE)
     assert process.returncode == 0
 
 
