@@ -46,13 +46,13 @@ def elsewhere(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
 
 @pytest.fixture(scope="session")
 async def server() -> AsyncIterator[str]:
-    """The URL of a PostgreSQL that holds a migrated database called `template`; it forgets all when it crashes.
+    """The URL of a PostgreSQL with a migrated database, `template`; it forgets all when it crashes and never tidies.
 
     It lives outside pytest's own folder, which another run of pytest may tidy away under it.
     """
     with tempfile.TemporaryDirectory(prefix="user-management-") as folder, embedded.server(Path(folder, "pg")) as url:
         connection = await session.connect(url)
-        for name in ("fsync", "synchronous_commit", "full_page_writes"):
+        for name in ("fsync", "synchronous_commit", "full_page_writes", "autovacuum"):
             await connection.execute(f"ALTER SYSTEM SET {name} = off")
         await connection.execute("SELECT pg_reload_conf()")
         await connection.close()
