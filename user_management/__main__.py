@@ -19,7 +19,7 @@ from user_management.web.lifespan import Options
 
 log = structlog.get_logger(__name__)
 
-HUNG = 30
+HUNG = 60
 """Seconds without a sign of life after which a worker is replaced: on a busy machine, starting one takes a while."""
 
 

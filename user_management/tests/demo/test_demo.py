@@ -36,8 +36,11 @@ async def running(folder: Path, port: int) -> AsyncIterator[Process]:
 async def shown(process: Process, until: str) -> str:
     """What the demo says up to and including some words."""
     assert process.stdout is not None
-    async with asyncio.timeout(PATIENCE):
-        return (await process.stdout.readuntil(until.encode())).decode()
+    try:
+        async with asyncio.timeout(PATIENCE):
+            return (await process.stdout.readuntil(until.encode())).decode()
+    except asyncio.IncompleteReadError as error:
+        raise AssertionError(f"It ended, and said: {error.partial.decode()}") from error
 
 
 def pids(folder: Path) -> dict[int, str]:

@@ -33,8 +33,11 @@ async def end(process: Process) -> int:
 async def says(process: Process, words: str) -> str:
     """What a process that is not silent logs, up to and including some words."""
     assert process.stderr is not None
-    async with asyncio.timeout(PATIENCE):
-        return (await process.stderr.readuntil(words.encode())).decode()
+    try:
+        async with asyncio.timeout(PATIENCE):
+            return (await process.stderr.readuntil(words.encode())).decode()
+    except asyncio.IncompleteReadError as error:
+        raise AssertionError(f"It ended, and said: {error.partial.decode()}") from error
 
 
 async def kill(process: Process) -> None:
