@@ -2,7 +2,9 @@
 
 import asyncio
 import gc
+import signal
 import sys
+from types import FrameType
 
 import uvicorn
 from fastapi import FastAPI
@@ -86,6 +88,7 @@ def serve(settings: Settings) -> None:
 
 def main() -> None:
     """Run the API; a wrong configuration is one sentence and exit status 2, a database that is away is status 1."""
+    signal.signal(signal.SIGTERM, leave)
     try:
         settings = configuration.load()
         telemetry.logs.configure(settings.log_level, json=telemetry.as_json(settings.environment))
@@ -96,6 +99,11 @@ def main() -> None:
         refuse(error, 1)
     else:
         serve(settings)
+
+
+def leave(_number: int, _frame: FrameType | None) -> None:
+    """End with status 0: to be told to stop is no failure. uvicorn stops in order, then raises the signal again."""
+    sys.exit(0)
 
 
 def refuse(error: Exception, status: int) -> None:
