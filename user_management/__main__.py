@@ -2,7 +2,9 @@
 
 import asyncio
 import gc
+import signal
 import sys
+from types import FrameType
 
 import structlog
 import uvicorn
@@ -96,6 +98,7 @@ def serve(settings: Settings) -> None:
 
 def main() -> None:
     """Run the API; a wrong configuration is one sentence and exit status 2, a database that is away is status 1."""
+    signal.signal(signal.SIGTERM, leave)
     try:
         settings = configuration.load()
         telemetry.logs.configure(
@@ -113,6 +116,11 @@ def main() -> None:
         if chosen.sandbox:
             log.warning("sandbox.followed", url=chosen.workos_base_url, hint=configuration.MADE_UP)
         serve(settings)
+
+
+def leave(_number: int, _frame: FrameType | None) -> None:
+    """End with status 0: to be told to stop is no failure. uvicorn stops in order, then raises the signal again."""
+    sys.exit(0)
 
 
 def refuse(error: Exception, status: int) -> None:

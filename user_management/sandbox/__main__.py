@@ -1,4 +1,6 @@
+import signal
 import socket
+import sys
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from datetime import UTC, datetime
@@ -96,6 +98,8 @@ def _bound(host: str, port: int) -> Iterator[socket.socket]:
 
 def _serve(config: Config, address: socket.socket, url: str) -> None:
     """Seed, say so once requests are answered, and go on until a signal comes."""
+    # uvicorn stops in order, then raises the signal again: to be told to stop is no failure.
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))
     started = perf_counter()
     try:
         app = create_app(config)
