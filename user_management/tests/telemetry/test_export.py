@@ -10,6 +10,7 @@ import pytest
 from opentelemetry.proto.collector.metrics.v1.metrics_service_pb2 import ExportMetricsServiceRequest
 from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceRequest
 
+from user_management.tests.support.waiting import PATIENCE
 from user_management.tests.telemetry.test_lines import logged
 
 STORY = """
@@ -61,10 +62,12 @@ async def test_an_endpoint_is_sent_both_signals(collector: Collector) -> None:
     (fact,) = await logged(STORY, endpoint=f"http://127.0.0.1:{collector.server_port}")
     assert fact["provider"] == "TracerProvider"
     assert set(collector.received) == {"/v1/traces", "/v1/metrics"}
-    (traces,) = collector.received["/v1/traces"]
-    (resource,) = ExportTraceServiceRequest.FromString(traces).resource_spans
-    assert [span.name for scope in resource.scope_spans for span in scope.spans] == ["journal", "poll"]
-    assert {one.key: one.value.string_value for one in resource.resource.attributes}["service.name"] == "test"
+    sent = [ExportTraceServiceRequest.FromString(each) for each in collector.received["/v1/traces"]]
+    resources = [resource for each in sent for resource in each.resource_spans]
+    spans = [span.name for resource in resources for scope in resource.scope_spans for span in scope.spans]
+    assert spans == ["journal", "poll"]
+    attributes = {one.key: one.value.string_value for one in resources[0].resource.attributes}
+    assert attributes["service.name"] == "test"
     counted = ExportMetricsServiceRequest.FromString(collector.received["/v1/metrics"][-1])
     names = {one.name for scope in counted.resource_metrics[0].scope_metrics for one in scope.metrics}
     assert {"http.server.request.duration", "user_management.workos.budget.used"} <= names
@@ -86,6 +89,6 @@ async def test_only_what_is_wanted_is_sent(collector: Collector, signal: str) ->
 
 async def test_an_endpoint_that_is_away_hurts_nobody() -> None:
     """The process does its work, says that it could not send, and ends."""
-    async with asyncio.timeout(120):
+    async with asyncio.timeout(PATIENCE):
         facts = await logged(STORY, endpoint="http://127.0.0.1:1")
     assert facts[0]["event"] == "told"

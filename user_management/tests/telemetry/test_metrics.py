@@ -2,6 +2,7 @@
 
 import os
 import re
+import time
 from pathlib import Path
 
 import httpx
@@ -15,9 +16,9 @@ from user_management.listener import daemon, monitoring
 from user_management.listener.daemon import Listener
 from user_management.telemetry import exposition, metrics
 from user_management.telemetry.histograms import HISTOGRAMS, Histogram
-from user_management.tests.support import processes
+from user_management.tests.support import ports, processes
 from user_management.tests.support.local_workos import LocalWorkOS
-from user_management.tests.support.waiting import until
+from user_management.tests.support.waiting import PATIENCE, until
 from user_management.tests.web.conftest import Serve, place
 
 Samples = dict[tuple[str, frozenset[tuple[str, str]]], float]
@@ -66,10 +67,11 @@ async def test_requests_are_counted_by_route_and_status(collected: None, serve: 
 
 async def test_the_copy_is_gauged(collected: None, serve: Serve, local: LocalWorkOS, pool: Pool) -> None:
     """Its age, its state, its position and what is parked, as of the scrape."""
-    async with serve(local.http) as api:
+    async with serve(local.http, stale_after=1800) as api:
+        began = time.monotonic()
         await place(pool, drained=12)
         found = await scraped(api)
-        assert 12 <= value(found, "user_management_replica_age_seconds") < 60
+        assert 12 <= value(found, "user_management_replica_age_seconds") <= 12 + time.monotonic() - began + 1
         assert value(found, "user_management_replica_state", state="live") == 1
         assert value(found, "user_management_replica_state", state="stale") == 0
         await pool.execute("UPDATE cursor SET drained_at = now() - interval '1 hour'")
@@ -114,12 +116,12 @@ async def test_a_failure_is_counted_by_what_it_asks_for(
     assert {"429"} <= {one.get("http_response_status_code", "") for one in refused}
 
 
-async def test_the_listener_answers_for_itself(collected: None, following: Listener, unused_tcp_port: int) -> None:
+async def test_the_listener_answers_for_itself(collected: None, following: Listener) -> None:
     """Its metrics, whether it is alive, and the same judgement of the copy as the API's."""
-    pool, url = following.pool, f"http://127.0.0.1:{unused_tcp_port}"
+    pool, port = following.pool, ports.free()
     async with (
-        monitoring.serving(pool, host="127.0.0.1", port=unused_tcp_port, stale_after=30),
-        httpx.AsyncClient(base_url=url) as listener,
+        monitoring.serving(pool, host="127.0.0.1", port=port, stale_after=3600),
+        httpx.AsyncClient(base_url=f"http://127.0.0.1:{port}", timeout=PATIENCE) as listener,
     ):
         await until(lambda: answers(listener))
         assert (await listener.get("/api/ready")).status_code == 503
@@ -140,13 +142,17 @@ async def answers(client: httpx.AsyncClient) -> bool:
         return False
 
 
-async def test_every_worker_is_in_the_answer(database_url: str, local: LocalWorkOS, unused_tcp_port: int) -> None:
+async def test_every_worker_is_in_the_answer(database_url: str, local: LocalWorkOS) -> None:
     """Whichever of two workers is scraped tells of both; one that is killed takes its series with it."""
-    environment = processes.settings(database_url, "http://127.0.0.1:1", port=str(unused_tcp_port), workers_count="2")
+    port = ports.free()
+    environment = processes.settings(database_url, "http://127.0.0.1:1", port=str(port), workers_count="2")
     server = await processes.start("user_management", environment=environment)
-    async with httpx.AsyncClient(base_url=f"http://127.0.0.1:{unused_tcp_port}") as api:
-        await until(lambda: both(api), seconds=120)
-    assert await processes.end(server) == 0
+    try:
+        async with httpx.AsyncClient(base_url=f"http://127.0.0.1:{port}", timeout=PATIENCE) as api:
+            await until(lambda: both(api))
+    finally:
+        status = await processes.end(server)
+    assert status == 0
 
 
 async def both(api: httpx.AsyncClient) -> bool:

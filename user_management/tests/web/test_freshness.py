@@ -66,7 +66,7 @@ async def test_ready_says_why_not(api: httpx.AsyncClient, pool: Pool) -> None:
 @pytest.mark.parametrize(("sandbox", "source"), [(True, "sandbox"), (False, "workos")])
 async def test_ready_says_whether_people_are_made_up(serve: Serve, pool: Pool, sandbox: bool, source: str) -> None:
     """Ready or not, the answer names what is copied."""
-    async with serve(sandbox=sandbox) as api:
+    async with serve(sandbox=sandbox, stale_after=3600) as api:
         refused = await api.get("/api/ready")
         await place(pool, drained=1)
         ready = await api.get("/api/ready")
