@@ -85,9 +85,10 @@ COMPOSE = $(strip $(PROJECT) $(addprefix --env-file ,$(wildcard .env)) -f deploy
 	$(patsubst %,-f deploy/docker-compose.%.yml,$(OVER) $(if $(filter shell,$(FOLLOWED)),key)) \
 	$(if $(filter sandbox,$(FOLLOWED)),--profile sandbox))
 WAIT := 300
+LISTENERS := 1
 
 .PHONY: up up-dev up-otlp up-observability
-up: stack ## Database, migrations, API, listener; without a WorkOS key a sandbox stands in
+up: stack ## Database, migrations, API, listener (LISTENERS=2: two); without a WorkOS key a sandbox stands in
 up-dev: OVER = dev
 up-dev: stack ## The same on your working copy: what you change is served at once
 up-otlp: OVER = otlp
@@ -98,7 +99,7 @@ up-observability: stack ## The same, with traces, metrics, logs and Grafana
 .PHONY: stack
 stack: docker
 	@$(if $(filter sandbox,$(FOLLOWED)),,$(PROJECT) rm --stop --force sandbox 2>/dev/null)
-	@$(COMPOSE) up --detach --build --remove-orphans --wait --wait-timeout $(WAIT) || { \
+	@$(COMPOSE) up --detach --build --remove-orphans --wait --wait-timeout $(WAIT) --scale listener=$(LISTENERS) || { \
 		echo 'Not everything is ready (yet): `make ps` shows what is not, `make logs` why.'; exit 1; }
 	@echo
 	@echo "  API       http://$$($(COMPOSE) port api 8000)/api/docs"
