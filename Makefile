@@ -69,8 +69,9 @@ demo: $(VENV)/.installed ## A local WorkOS, PostgreSQL, the listener and the API
 ## In Docker
 # Whose WorkOS is copied: that of a key in the shell's environment, of a key in .env, or the sandbox. An empty variable
 # is no key, so Compose must not see it in place of the one in .env.
-FOLLOWED = $(shell if [ -n "$$USER_MANAGEMENT_WORKOS_API_KEY" ]; then echo shell; elif \
-	grep -qsiE "^ *(export +)?USER_MANAGEMENT_WORKOS_API_KEY *= *[\"']?[^\"'\# ]" .env; then echo file; else echo sandbox; fi)
+FOLLOWED = $(shell if [ -n "$$USER_MANAGEMENT_WORKOS_API_KEY" ]; then echo shell; \
+	elif grep -qsiE "^ *(export +)?USER_MANAGEMENT_WORKOS_API_KEY *= *[\"']?[^\"'\# ]" .env; then echo file; \
+	else echo sandbox; fi)
 ifeq ($(USER_MANAGEMENT_WORKOS_API_KEY),)
 unexport USER_MANAGEMENT_WORKOS_API_KEY
 endif
@@ -132,5 +133,7 @@ test-docker: docker ## Run the tests in the image: not as root, nothing writable
 
 .PHONY: docker
 docker:
-	@docker compose version >/dev/null 2>&1 || { echo 'Docker with Compose v2 is needed: https://docs.docker.com/get-docker'; exit 1; }
-	@docker info >/dev/null 2>&1 || { echo 'Docker does not answer: is it running, and may you use it? (`docker info` says more.)'; exit 1; }
+	@docker compose version >/dev/null 2>&1 || \
+		{ echo 'Docker with Compose v2 is needed: https://docs.docker.com/get-docker'; exit 1; }
+	@docker info >/dev/null 2>&1 || \
+		{ echo 'Docker does not answer: is it running, and may you use it? (`docker info` says more.)'; exit 1; }
