@@ -69,8 +69,9 @@ demo: $(VENV)/.installed ## A local WorkOS, PostgreSQL, the listener and the API
 ## In Docker
 # Whose WorkOS is copied: that of a key in the shell's environment, of a key in .env, or the sandbox. An empty variable
 # is no key, so Compose must not see it in place of the one in .env.
-FOLLOWED = $(shell if [ -n "$$USER_MANAGEMENT_WORKOS_API_KEY" ]; then echo shell; elif \
-	grep -qsiE "^ *(export +)?USER_MANAGEMENT_WORKOS_API_KEY *= *[\"']?[^\"'\# ]" .env; then echo file; else echo sandbox; fi)
+FOLLOWED = $(shell if [ -n "$$USER_MANAGEMENT_WORKOS_API_KEY" ]; then echo shell; \
+	elif grep -qsiE "^ *(export +)?USER_MANAGEMENT_WORKOS_API_KEY *= *[\"']?[^\"'\# ]" .env; then echo file; \
+	else echo sandbox; fi)
 ifeq ($(USER_MANAGEMENT_WORKOS_API_KEY),)
 unexport USER_MANAGEMENT_WORKOS_API_KEY
 endif
@@ -85,9 +86,10 @@ COMPOSE = $(strip $(PROJECT) $(addprefix --env-file ,$(wildcard .env)) -f deploy
 	$(patsubst %,-f deploy/docker-compose.%.yml,$(OVER) $(if $(filter shell,$(FOLLOWED)),key)) \
 	$(if $(filter sandbox,$(FOLLOWED)),--profile sandbox))
 WAIT := 300
+LISTENERS := 1
 
 .PHONY: up up-dev up-otlp up-observability
-up: stack ## Database, migrations, API, listener; without a WorkOS key a sandbox stands in
+up: stack ## Database, migrations, API, listener (LISTENERS=2: two); without a WorkOS key a sandbox stands in
 up-dev: OVER = dev
 up-dev: stack ## The same on your working copy: what you change is served at once
 up-otlp: OVER = otlp
@@ -98,7 +100,7 @@ up-observability: stack ## The same, with traces, metrics, logs and Grafana
 .PHONY: stack
 stack: docker
 	@$(if $(filter sandbox,$(FOLLOWED)),,$(PROJECT) rm --stop --force sandbox 2>/dev/null)
-	@$(COMPOSE) up --detach --build --remove-orphans --wait --wait-timeout $(WAIT) || { \
+	@$(COMPOSE) up --detach --build --remove-orphans --wait --wait-timeout $(WAIT) --scale listener=$(LISTENERS) || { \
 		echo 'Not everything is ready (yet): `make ps` shows what is not, `make logs` why.'; exit 1; }
 	@echo
 	@echo "  API       http://$$($(COMPOSE) port api 8000)/api/docs"
@@ -131,5 +133,7 @@ test-docker: docker ## Run the tests in the image: not as root, nothing writable
 
 .PHONY: docker
 docker:
-	@docker compose version >/dev/null 2>&1 || { echo 'Docker with Compose v2 is needed: https://docs.docker.com/get-docker'; exit 1; }
-	@docker info >/dev/null 2>&1 || { echo 'Docker does not answer: is it running, and may you use it? (`docker info` says more.)'; exit 1; }
+	@docker compose version >/dev/null 2>&1 || \
+		{ echo 'Docker with Compose v2 is needed: https://docs.docker.com/get-docker'; exit 1; }
+	@docker info >/dev/null 2>&1 || \
+		{ echo 'Docker does not answer: is it running, and may you use it? (`docker info` says more.)'; exit 1; }
