@@ -145,7 +145,7 @@ def origin(found: Source | None) -> str:
     """Where the copy comes from, by this process's settings."""
     if found is None:
         return "[yellow]none: USER_MANAGEMENT_WORKOS_API_KEY is not set here[/yellow]"
-    made_up = f"  [yellow]({configuration.MADE_UP})[/yellow]" if found.sandbox else ""
+    made_up = "  [yellow](made-up people)[/yellow]" if found.sandbox else ""
     return f"{found.name}  {escape(found.base_url)}{made_up}"
 
 
