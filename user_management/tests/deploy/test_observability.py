@@ -156,6 +156,29 @@ def test_every_panel_asks_for_metrics_that_there_are(board: dict[str, Any]) -> N
     assert set(chain(*asked)) <= METRICS
 
 
+def declared(path: Path) -> Iterator[str]:
+    """The metrics a module declares, as Prometheus is told of them."""
+    units = {"s": "_seconds"}
+    for node in ast.walk(ast.parse(path.read_text())):
+        match node:
+            case ast.Call(
+                func=ast.Name(id="gauge" | "Histogram" as kind)
+                | ast.Attribute(attr="gauge" | "create_counter" as kind),
+                args=[ast.Constant(value=str(name)), *_],
+                keywords=keywords,
+            ):
+                given = {one.arg: str(one.value.value) for one in keywords if isinstance(one.value, ast.Constant)}
+                unit = given.get("unit", "s" if kind == "Histogram" else "")
+                yield name.replace(".", "_") + units.get(unit, "") + ("_total" if kind == "create_counter" else "")
+
+
+def test_the_metrics_are_those_of_the_code() -> None:
+    """Whoever adds one adds it here and to the page; those of the process and of Python are Prometheus's own."""
+    sources = [path for path in PACKAGE.rglob("*.py") if ELSEWHERE.isdisjoint(path.relative_to(PACKAGE).parts)]
+    ours = {name for name in [*GAUGES_AND_COUNTERS, *HISTOGRAMS] if not name.startswith(("process_", "python_"))}
+    assert set(chain(*map(declared, sources))) == ours
+
+
 def test_every_metric_of_ours_is_explained() -> None:
     """The page has each of them in its table, and no others."""
     ours = {name for name in [*GAUGES_AND_COUNTERS, *HISTOGRAMS] if name.startswith("user_management_")}
