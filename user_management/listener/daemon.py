@@ -175,7 +175,7 @@ async def poll(listener: Listener) -> Pulled:
     with spans.story("poll", began=began) as span:
         spans.past("GET /events", began=began, ended=answered, kind=SpanKind.CLIENT)
         pulled = await pull.commit(listener.pool, listener.resources, fetched)
-        span.set_attributes(pull.told(pulled))
+        span.set_attributes(pull.summary(pulled))
         report_page(pulled)
     return pulled
 

@@ -12,7 +12,7 @@ from user_management.errors import Misconfigured
 from user_management.journal import cursor as cursors
 from user_management.journal import entries
 from user_management.journal.cursor import Cursor
-from user_management.journal.entries import Lane
+from user_management.journal.entries import Entry, Lane
 from user_management.mirror.engine.record import Recorded, record, report
 from user_management.mirror.engine.resource import Resource
 from user_management.services.workos import events
@@ -48,11 +48,13 @@ class Pulled:
 
     recorded: Recorded | None
     drained: bool
+    moved: bool = False
+    """Whether the cursor moved; it does over known events too, if they lie before us and not behind."""
 
     @property
     def more(self) -> bool:
         """Whether to go on at once: there is more, and this page brought us forward."""
-        return not self.drained and self.recorded is not None and bool(self.recorded.entries)
+        return self.moved and not self.drained
 
 
 async def fetch(pool: Pool, workos: WorkOS, types: Sequence[str]) -> Fetched:
@@ -84,9 +86,13 @@ async def answers(workos: WorkOS, types: Sequence[str], since: datetime) -> bool
 async def commit(pool: Pool, resources: Sequence[Resource], fetched: Fetched) -> Pulled:
     """Record a fetched page and move the cursor, in one transaction; `CursorMoved` if another listener was faster."""
     began = time.perf_counter()
+    told = [entries.of_event(event, received_at=fetched.asked_at) for event in fetched.page.events]
     async with transaction(pool) as connection:
-        recorded = await advance(connection, resources, fetched) if fetched.page.events else None
-        drained = fetched.page.end and not stale(fetched, recorded)
+        recorded = await record(connection, resources, told) if told else None
+        place = ahead(told, recorded.entries if recorded else (), fetched.cursor)
+        if place is not None and place.event_id is not None:
+            await cursors.advance(connection, old=fetched.cursor, event_id=place.event_id, event_at=place.occurred_at)
+        drained = fetched.page.end and (place is not None or not any(entry.identified for entry in told))
         if drained:
             await cursors.drained(connection, fetched.asked_at)
         if recorded is not None and spans.recording():
@@ -94,7 +100,20 @@ async def commit(pool: Pool, resources: Sequence[Resource], fetched: Fetched) ->
     if recorded is not None:
         report(recorded, Lane.EVENTS, began=began)
         report_delay(recorded)
-    return Pulled(recorded, drained)
+    return Pulled(recorded, drained, moved=place is not None)
+
+
+def ahead(told: Sequence[Entry], new: Sequence[Entry], cursor: Cursor) -> Entry | None:
+    """The event of a page that the cursor moves to: the last that was new, else the last that is not behind it.
+
+    A page of nothing but events from behind the cursor is an old answer, which says nothing of the end. One of known
+    events before us is not: after a cursor was lost, the journal is ahead of it.
+    """
+    fresh = next((entry for entry in reversed(new) if entry.identified), None)
+    last = next((entry for entry in reversed(told) if entry.identified), None)
+    if fresh is not None or last is None or cursor.event_id is None or cursor.event_at is None:
+        return fresh or last
+    return None if last.event_id == cursor.event_id or last.occurred_at < cursor.event_at else last
 
 
 async def link_writes(connection: Connection, recorded: Recorded) -> None:
@@ -113,7 +132,7 @@ def report_delay(recorded: Recorded) -> None:
         metrics.event_delay.record(max(0.0, (now - entry.occurred_at).total_seconds()))
 
 
-def told(pulled: Pulled) -> spans.Attributes:
+def summary(pulled: Pulled) -> spans.Attributes:
     """What a trace says of a page: how many entries came to what, and whose ids they bear."""
     kept = pulled.recorded.entries if pulled.recorded else ()
     counts = pulled.recorded.counts if pulled.recorded else {}
@@ -125,20 +144,3 @@ def told(pulled: Pulled) -> spans.Attributes:
         "user_management.object.ids": [entry.object_id or "" for entry in kept],
         **{f"user_management.entries.{verdict}": count for verdict, count in counts.items()},
     }
-
-
-async def advance(connection: Connection, resources: Sequence[Resource], fetched: Fetched) -> Recorded:
-    """Record a page and move the cursor to the last event of it that was new."""
-    told = [entries.of_event(event, received_at=fetched.asked_at) for event in fetched.page.events]
-    recorded = await record(connection, resources, told)
-    last = next((entry for entry in reversed(recorded.entries) if entry.identified), None)
-    if last is not None and last.event_id is not None:
-        await cursors.advance(connection, old=fetched.cursor, event_id=last.event_id, event_at=last.occurred_at)
-    return recorded
-
-
-def stale(fetched: Fetched, recorded: Recorded | None) -> bool:
-    """Whether a page held nothing but events from before our cursor: an old answer, which says nothing of the end."""
-    if recorded is None or recorded.entries:
-        return False
-    return any(isinstance(event, dict) and entries.named(event.get("id")) for event in fetched.page.events)

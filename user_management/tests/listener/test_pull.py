@@ -69,9 +69,20 @@ async def test_the_same_page_twice_is_one_page(listener: Listener, local: LocalW
     mine, theirs = await copies.fetched(listener), await copies.fetched(listener)
     await commit(listener, mine)
     before = await copies.everything(listener.pool)
-    again = await commit(listener, theirs)
-    assert again.recorded is not None
-    assert (again.recorded.entries, again.drained) == ((), False)
+    with pytest.raises(CursorMoved):
+        await commit(listener, theirs)
+    assert await copies.everything(listener.pool) == before
+
+
+async def test_after_a_lost_cursor_known_events_are_gone_over(listener: Listener, local: LocalWorkOS) -> None:
+    """The journal holds pages of events after the new boundary: the cursor passes them, and the end is reached."""
+    await local.activity(250)
+    await copies.drain(listener)
+    before, old = await copies.everything(listener.pool), await place(listener.pool)
+    await listener.pool.execute("UPDATE cursor SET event_id = NULL, event_at = NULL, drained_at = NULL")
+    pages = [await commit(listener, await copies.fetched(listener)) for _ in range(3)]
+    assert [(page.moved, page.drained) for page in pages] == [(True, False), (True, False), (True, True)]
+    assert await place(listener.pool) == old
     assert await copies.everything(listener.pool) == before
 
 
