@@ -6,6 +6,7 @@ from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
+from asyncpg import PostgresError
 from opentelemetry.metrics import Observation
 
 from user_management.db.session import Connection, Unreachable
@@ -47,6 +48,8 @@ async def try_to(look_now: Callable[[], Awaitable[None]]) -> None:
         await look_now()
     except (*Unreachable, Wait):
         seen.up = False
+    except PostgresError:  # it answers, but has no tables of ours yet
+        seen.up = True
 
 
 @asynccontextmanager

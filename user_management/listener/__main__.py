@@ -11,7 +11,7 @@ import uvloop
 from user_management import settings as configuration
 from user_management import telemetry
 from user_management.db import schema, session
-from user_management.db.session import Connection, DatabaseUnavailable
+from user_management.db.session import Connection, DatabaseUnavailable, Pool
 from user_management.errors import Misconfigured
 from user_management.listener import daemon, monitoring
 from user_management.listener.backoff import Backoff
@@ -41,7 +41,7 @@ async def connected(url: str, backoff: Backoff) -> Connection:
         try:
             return await session.connect(url)
         except DatabaseUnavailable as error:
-            wait = backoff.next(error.retry_after)
+            wait = backoff.next(error.retry_after, nearby=True)
             log.warning("database.waiting", error=str(error), next_try_in=round(wait, 1))
             await asyncio.sleep(wait)
 
@@ -76,28 +76,27 @@ async def listen(settings: Settings) -> None:
     url, source = configuration.database_url(settings), configuration.source(settings)
     if source.sandbox:
         log.warning("sandbox.followed", url=source.base_url, hint=configuration.MADE_UP)
-    backoff = Backoff(settings.backoff_initial, settings.backoff_max)
-    await daemon.unless_stopping(stopping, check_database(url, backoff))
-    if not stopping.is_set():
-        await follow(settings, url, source, stopping)
+    async with (
+        session.open_pool(url, size=settings.database_pool_size, application="user-management-listener") as pool,
+        monitoring.serving(pool, host=settings.host, port=settings.monitoring_port, stale_after=settings.stale_after),
+    ):
+        backoff = Backoff(settings.backoff_initial, settings.backoff_max)
+        await daemon.unless_stopping(stopping, check_database(url, backoff))
+        if not stopping.is_set():
+            await follow(settings, pool, source, stopping)
 
 
-async def follow(settings: Settings, url: str, source: Source, stopping: asyncio.Event) -> None:
+async def follow(settings: Settings, pool: Pool, source: Source, stopping: asyncio.Event) -> None:
     """Follow WorkOS with the copy in a database that was checked, until asked to stop."""
     resources = catalog.resources()
     types = [name for name in catalog.event_types(resources) if name not in settings.ignored_event_types]
-    async with (
-        session.open_pool(url, size=settings.database_pool_size, application="user-management-listener") as pool,
-        client.connect(api_key=source.api_key, client_id=source.client_id, base_url=source.base_url,
-                       seconds=settings.workos_timeout) as workos,
-    ):  # fmt: skip
+    async with client.connect(
+        api_key=source.api_key, client_id=source.client_id, base_url=source.base_url, seconds=settings.workos_timeout
+    ) as workos:
         listener = Listener(pool, workos, resources, types, pace(settings), stopping=stopping)
         calm_the_collector()
         log.info("listener.started", listener=listener.name, workos=source.base_url, event_types=len(types))
-        async with monitoring.serving(
-            pool, host=settings.host, port=settings.monitoring_port, stale_after=settings.stale_after
-        ):
-            await daemon.run(listener)
+        await daemon.run(listener)
 
 
 def main() -> None:

@@ -5,6 +5,8 @@ from dataclasses import dataclass
 
 LONGEST = 3600.0
 """Seconds; what WorkOS asks beyond that is not believed."""
+NEARBY = 5.0
+"""Seconds a database is left alone at most: it is ours, asking it costs nobody anything, and readers wait for it."""
 
 
 @dataclass(slots=True)
@@ -19,10 +21,11 @@ class Backoff:
         """Something worked: the next failure is the first again."""
         self.failures = 0
 
-    def next(self, retry_after: float | None = None) -> float:
-        """The seconds to wait after one more failure."""
+    def next(self, retry_after: float | None = None, *, nearby: bool = False) -> float:
+        """The seconds to wait after one more failure, of WorkOS or of what is nearby."""
         self.failures += 1
-        return delay(self.failures, self.initial, self.maximum, retry_after, random.random())  # noqa: S311  jitter is no secret
+        maximum = min(self.maximum, NEARBY) if nearby else self.maximum
+        return delay(self.failures, self.initial, maximum, retry_after, random.random())  # noqa: S311  jitter is no secret
 
 
 def delay(failures: int, initial: float, maximum: float, retry_after: float | None, jitter: float) -> float:

@@ -211,7 +211,8 @@ async def attempt(listener: Listener, what: str, work: Callable[[], Awaitable[T]
     try:
         result = await work()
     except Exception as error:  # noqa: BLE001  the daemon's loop: an error of any kind must not end it
-        wait = backoff.next(error.retry_after if isinstance(error, Wait) else None)
+        asked = error.retry_after if isinstance(error, Wait) else None
+        wait = backoff.next(asked, nearby=isinstance(error, Unreachable))
         report(what, error, wait, backoff.failures)
         await pause(listener, wait)
         return None

@@ -8,6 +8,7 @@ from http import HTTPStatus
 from typing import Any
 
 import uvicorn
+from asyncpg import PostgresError
 
 from user_management.db import jsontext
 from user_management.db.session import Pool, Unreachable
@@ -92,13 +93,16 @@ async def ready(look: Callable[[], Awaitable[None]]) -> Answer:
     try:
         await look()
     except (*Unreachable, Wait):
-        return HTTPStatus.SERVICE_UNAVAILABLE, JSON, b'{"detail":"The database does not answer."}'
+        return unready("The database does not answer.")
+    except PostgresError:
+        return unready("The database has no tables of ours yet: run `user-management migrate`.")
     found = watch.judged()
     told = {"state": found.state.value, "age": found.age, "position": watch.seen.position}
-    if found.reason is None:
-        return HTTPStatus.OK, JSON, jsontext.dumps({"status": "ready", **told}).encode()
-    return (
-        HTTPStatus.SERVICE_UNAVAILABLE,
-        JSON,
-        jsontext.dumps({"detail": f"Not ready: {found.reason}.", **told}).encode(),
-    )
+    if found.reason is not None:
+        return unready(f"Not ready: {found.reason}.", **told)
+    return HTTPStatus.OK, JSON, jsontext.dumps({"status": "ready", **told}).encode()
+
+
+def unready(detail: str, **told: str | int | None) -> Answer:
+    """Not ready, and why."""
+    return HTTPStatus.SERVICE_UNAVAILABLE, JSON, jsontext.dumps({"detail": detail, **told}).encode()

@@ -30,6 +30,13 @@ def test_the_delay_is_never_silly(failures: int, jitter: float, asked: float) ->
     assert max(0.25, min(asked, LONGEST)) <= seconds <= LONGEST * 1.1
 
 
+def test_a_database_is_asked_again_soon() -> None:
+    """However long it has been away, and however patient we are with WorkOS."""
+    backoff = Backoff(0.5, 60.0)
+    assert all(backoff.next(1.0, nearby=True) <= 5.5 for _ in range(20))
+    assert backoff.next() >= 30.0
+
+
 def test_success_starts_afresh() -> None:
     """One success forgets the failures before it."""
     backoff = Backoff(1.0, 60.0)
