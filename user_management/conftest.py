@@ -61,6 +61,13 @@ async def server() -> AsyncIterator[str]:
 
 
 @pytest.fixture
+def folder() -> Iterator[Path]:
+    """An empty folder for a demo and its PostgreSQL: pytest's own is closed to its user by any other run of pytest."""
+    with tempfile.TemporaryDirectory(prefix="user-management-") as path:
+        yield Path(path).resolve()
+
+
+@pytest.fixture
 async def database_url(server: str) -> AsyncIterator[str]:
     """The URL of a migrated, empty database of the test's own."""
     name = f"test_{next(NUMBERS)}"

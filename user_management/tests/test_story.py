@@ -44,14 +44,14 @@ async def typed(scripts: list[str], folder: Path) -> list[str]:
 
 
 @pytest.fixture
-async def demo(tmp_path: Path) -> AsyncIterator[tuple[Path, int, str]]:
+async def demo(folder: Path) -> AsyncIterator[tuple[Path, int, str]]:
     """A demo that is up: its folder, the API's port and the sandbox's address."""
     port = ports.free()
-    async with running(tmp_path, port) as process:
+    async with running(folder, port) as process:
         said = await shown(process, "Ctrl-C stops everything.")
         sandbox = re.search(r"local one at http://(\S+?):(\d+)", said)
         assert sandbox is not None, said
-        yield tmp_path, port, f"{sandbox[1]}:{sandbox[2]}"
+        yield folder, port, f"{sandbox[1]}:{sandbox[2]}"
         process.send_signal(signal.SIGINT)
         await asyncio.wait_for(process.communicate(), PATIENCE)
     assert process.returncode == 0

@@ -56,18 +56,18 @@ async def all_gone(started: dict[int, str]) -> bool:
     return not any(processes.runs(pid, word) for pid, word in started.items())
 
 
-async def test_the_story(tmp_path: Path) -> None:
+async def test_the_story(folder: Path) -> None:
     """Everything starts, a user who is created is there at once, a dead listener is survived, Ctrl-C leaves nothing."""
     port = ports.free()
-    async with running(tmp_path, port) as process:
+    async with running(folder, port) as process:
         said = await shown(process, "Ctrl-C stops everything.")
-        started = pids(tmp_path)
+        started = pids(folder)
         assert len(started) == 4, said
         async with httpx.AsyncClient(base_url=f"http://127.0.0.1:{port}", timeout=PATIENCE) as api:
             created = await api.post("/api/users", json={"email": "ada@example.com"})
             assert created.status_code == 201, created.text
             assert (await api.get("/api/users", params={"email": "ADA@example.com"})).json()["data"] == [created.json()]
-        assert (tmp_path / ".demo" / "env").stat().st_mode & 0o777 == 0o600
+        assert (folder / ".demo" / "env").stat().st_mode & 0o777 == 0o600
         listener = re.search(r"kill -9 (\d+)", said)
         assert listener is not None
         os.kill(int(listener[1]), signal.SIGKILL)
@@ -78,14 +78,14 @@ async def test_the_story(tmp_path: Path) -> None:
     assert await all_gone(started)
 
 
-async def test_a_killed_demo_leaves_nothing(tmp_path: Path) -> None:
+async def test_a_killed_demo_leaves_nothing(folder: Path) -> None:
     """Even a demo that is killed takes everything with it, and the next one starts as if nothing had happened."""
-    async with running(tmp_path, ports.free()) as process:
+    async with running(folder, ports.free()) as process:
         await shown(process, "Ctrl-C stops everything.")
-        started = pids(tmp_path)
+        started = pids(folder)
     assert process.returncode == -signal.SIGKILL
     await until(lambda: all_gone(started))
-    async with running(tmp_path, ports.free()) as again:
+    async with running(folder, ports.free()) as again:
         await shown(again, "PostgreSQL")
         again.send_signal(signal.SIGTERM)
         await again.communicate()
