@@ -9,7 +9,7 @@ from typing import Annotated
 import typer
 import uvloop
 
-from bench import apply, backfill, depth, freshness, memory, processes, reads, report, world
+from bench import apply, backfill, depth, freshness, memory, processes, reads, report, tracing, world
 from bench.figures import Figure
 from bench.world import Plan, World
 from user_management.db import embedded
@@ -19,6 +19,7 @@ SIZES = (10_000, 100_000, 1_000_000)
 SIZED: dict[str, Callable[[World, Plan], Awaitable[list[Figure]]]] = {
     "backfill": backfill.measure,
     "reads": reads.measure,
+    "tracing": tracing.measure,
     "depth": depth.measure,
     "memory": memory.measure,
     "apply": apply.measure,

@@ -113,11 +113,21 @@ async def listener(
 
 
 @asynccontextmanager
-async def api(database_url: str, workos_url: str, folder: Path) -> AsyncIterator[Server]:
-    """The API, one worker, once it answers."""
+async def api(
+    database_url: str, workos_url: str, folder: Path, *, module: str = "bench.served", **more: str
+) -> AsyncIterator[Server]:
+    """The API, one worker, once it answers; `more` settings than it needs."""
     port = free_port()
-    values = settings(database_url, workos_url) | {"host": "127.0.0.1", "port": str(port)}
-    async with running("bench.served", values=values, folder=folder) as process:
+    values = settings(database_url, workos_url) | {"host": "127.0.0.1", "port": str(port), **more}
+    async with running(module, values=values, folder=folder) as process:
+        yield await answering(process, port)
+
+
+@asynccontextmanager
+async def collector() -> AsyncIterator[Server]:
+    """An OTLP endpoint that takes everything, once it answers."""
+    port = free_port()
+    async with running("bench.collector", str(port)) as process:
         yield await answering(process, port)
 
 

@@ -20,8 +20,13 @@ def create_app() -> FastAPI:
     return app
 
 
-if __name__ == "__main__":
+def main() -> None:
+    """Serve it."""
     uvicorn.run(
         create_app(), port=settings.load().port, loop="uvloop", http="httptools", ws="none", log_config=None,
         access_log=False, server_header=False,
     )  # fmt: skip
+
+
+if __name__ == "__main__":
+    main()

@@ -6,6 +6,7 @@ import signal
 import sys
 from types import FrameType
 
+import structlog
 import uvicorn
 from fastapi import FastAPI
 
@@ -18,16 +19,23 @@ from user_management.telemetry import exposition
 from user_management.web import application
 from user_management.web.lifespan import Options
 
+log = structlog.get_logger(__name__)
+
+HUNG = 60
+"""Seconds without a sign of life after which a worker is replaced: on a busy machine, starting one takes a while."""
+
 
 def options(settings: Settings) -> Options:
     """What the settings say about the API."""
+    url, source = configuration.database_url(settings), configuration.source(settings)
     return Options(
-        database_url=configuration.database_url(settings),
+        database_url=url,
         pool_size=settings.database_pool_size,
-        workos_api_key=configuration.workos_key(settings),
-        workos_client_id=settings.workos_client_id,
-        workos_base_url=settings.workos_base_url,
+        workos_api_key=source.api_key,
+        workos_client_id=source.client_id,
+        workos_base_url=source.base_url,
         workos_timeout=settings.workos_timeout,
+        sandbox=source.sandbox,
         stale_after=settings.stale_after,
         cors_origins=tuple(settings.cors_origins),
         workers=exposition.folder(),
@@ -43,6 +51,7 @@ def observe(settings: Settings) -> None:
         endpoint=settings.opentelemetry_endpoint,
         signals=settings.opentelemetry_signals,
         share=settings.opentelemetry_sampling,
+        personal_data=settings.log_personal_data,
     )
 
 
@@ -83,6 +92,7 @@ def serve(settings: Settings) -> None:
             access_log=False,
             server_header=False,
             timeout_graceful_shutdown=10,
+            timeout_worker_healthcheck=HUNG,
         )
 
 
@@ -91,13 +101,20 @@ def main() -> None:
     signal.signal(signal.SIGTERM, leave)
     try:
         settings = configuration.load()
-        telemetry.logs.configure(settings.log_level, json=telemetry.as_json(settings.environment))
-        asyncio.run(check(options(settings).database_url))
+        telemetry.logs.configure(
+            settings.log_level,
+            json=telemetry.as_json(settings.environment),
+            personal_data=settings.log_personal_data,
+        )
+        chosen = options(settings)
+        asyncio.run(check(chosen.database_url))
     except Misconfigured as error:
         refuse(error, 2)
     except Wait as error:
         refuse(error, 1)
     else:
+        if chosen.sandbox:
+            log.warning("sandbox.followed", url=chosen.workos_base_url, hint=configuration.MADE_UP)
         serve(settings)
 
 

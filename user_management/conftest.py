@@ -1,10 +1,13 @@
 """What every test can ask for: a PostgreSQL database of its own, a local WorkOS, and a listener between the two."""
 
+import os
+import re
 import tempfile
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterator
 from itertools import count
 from pathlib import Path
 
+import hypothesis
 import pytest
 
 from user_management.db import embedded, schema, session
@@ -16,17 +19,40 @@ from user_management.services.workos.client import WorkOS
 from user_management.tests.support.local_workos import LocalWorkOS
 
 NUMBERS = count(1)
+FOREIGN = re.compile(
+    r"(USER_MANAGEMENT|OTEL|TTY)_.*|FORCE_COLOR|NO_COLOR|PY_COLORS|GITHUB_ACTIONS|.*_proxy", re.IGNORECASE
+)
+"""Variables that change what our processes do, say or reach: those of the machine the tests run on do not count."""
+
+hypothesis.settings.register_profile(
+    "busy", deadline=None, derandomize=True, suppress_health_check=[hypothesis.HealthCheck.too_slow]
+)
+hypothesis.settings.load_profile("busy")
+
+
+def pytest_configure() -> None:
+    """Forget foreign variables, before anything is imported that reads them."""
+    for name in filter(FOREIGN.fullmatch, list(os.environ)):
+        del os.environ[name]
+
+
+@pytest.fixture(scope="session", autouse=True)
+def elsewhere(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
+    """An empty working directory: nobody's `.env` is read."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.chdir(tmp_path_factory.mktemp("elsewhere"))
+        yield
 
 
 @pytest.fixture(scope="session")
 async def server() -> AsyncIterator[str]:
-    """The URL of a PostgreSQL that holds a migrated database called `template`; it forgets all when it crashes.
+    """The URL of a PostgreSQL with a migrated database, `template`; it forgets all when it crashes and never tidies.
 
     It lives outside pytest's own folder, which another run of pytest may tidy away under it.
     """
     with tempfile.TemporaryDirectory(prefix="user-management-") as folder, embedded.server(Path(folder, "pg")) as url:
         connection = await session.connect(url)
-        for name in ("fsync", "synchronous_commit", "full_page_writes"):
+        for name in ("fsync", "synchronous_commit", "full_page_writes", "autovacuum"):
             await connection.execute(f"ALTER SYSTEM SET {name} = off")
         await connection.execute("SELECT pg_reload_conf()")
         await connection.close()

@@ -108,6 +108,15 @@ class Source:
     base_url: str
     sandbox: bool
 
+    @property
+    def name(self) -> str:
+        """The source in one word."""
+        return "sandbox" if self.sandbox else "workos"
+
+
+MADE_UP = "made-up people; to follow the real WorkOS put USER_MANAGEMENT_WORKOS_API_KEY into .env and start again"
+"""What to know of a sandbox that is followed."""
+
 
 def load() -> Settings:
     """The settings of this process; `Misconfigured` names every variable that is wrong."""

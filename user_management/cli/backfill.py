@@ -69,12 +69,12 @@ async def request(connection: Connection) -> Backfill:
 
 async def do(desk: Desk, run: Backfill) -> Backfill:
     """Do a run in this process, as the listener nobody else is."""
-    settings, resources = desk.settings, catalog.resources()
+    settings, source, resources = desk.settings, configuration.source(desk.settings), catalog.resources()
     types = [name for name in catalog.event_types(resources) if name not in settings.ignored_event_types]
     async with AsyncExitStack() as stack:
         workos = await stack.enter_async_context(
-            client.connect(api_key=configuration.workos_key(settings), client_id=settings.workos_client_id,
-                           base_url=settings.workos_base_url, seconds=settings.workos_timeout)
+            client.connect(api_key=source.api_key, client_id=source.client_id, base_url=source.base_url,
+                           seconds=settings.workos_timeout)
         )  # fmt: skip
         await try_key(workos)
         edge.err.print("No listener is at work, so this process does it.")

@@ -8,15 +8,18 @@ import typer
 from rich.markup import escape
 from rich.table import Table
 
+from user_management import settings as configuration
 from user_management.cli import edge
 from user_management.db import jsontext
 from user_management.db.session import Connection
+from user_management.errors import Misconfigured
 from user_management.journal import checkpoints, cursor, failures, freshness
 from user_management.journal.cursor import Cursor
 from user_management.journal.freshness import Freshness
 from user_management.listener import backfills, lease
 from user_management.listener.backfills import Backfill
 from user_management.mirror.engine import catalog
+from user_management.settings import Settings, Source
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,6 +44,7 @@ class Status:
     parked: int
     listener: str | None
     backfill: Backfill | None
+    source: Source | None
 
 
 def status(as_json: Annotated[bool, typer.Option("--json", help="As JSON, for programs.")] = False) -> None:
@@ -59,10 +63,18 @@ async def look() -> Status:
         desk.pool.acquire() as connection,
         connection.transaction(isolation="repeatable_read", readonly=True),
     ):
-        return await read(connection, stale_after=desk.settings.stale_after)
+        return await read(connection, stale_after=desk.settings.stale_after, source=followed(desk.settings))
 
 
-async def read(connection: Connection, *, stale_after: float) -> Status:
+def followed(settings: Settings) -> Source | None:
+    """Whom the settings would have us follow; None when they do not say, which need not be known here."""
+    try:
+        return configuration.source(settings)
+    except Misconfigured:
+        return None
+
+
+async def read(connection: Connection, *, stale_after: float, source: Source | None) -> Status:
     """The status as one snapshot of the database shows it."""
     place, positions, now = await cursor.read(connection), await checkpoints.read(connection), datetime.now(UTC)
     return Status(
@@ -76,6 +88,7 @@ async def read(connection: Connection, *, stale_after: float) -> Status:
         parked=await failures.count(connection),
         listener=await lease.holder(connection),
         backfill=await backfills.latest(connection),
+        source=source,
     )
 
 
@@ -91,6 +104,7 @@ async def count(connection: Connection, name: str, checkpoint: int) -> Count:
 def as_data(found: Status) -> dict[str, Any]:
     """The status as JSON shows it."""
     return {
+        "source": found.source and {"name": found.source.name, "url": found.source.base_url},
         "state": found.freshness.state,
         "reason": found.freshness.reason,
         "as_of": found.freshness.as_of,
@@ -107,6 +121,7 @@ def as_data(found: Status) -> dict[str, Any]:
 def table(found: Status) -> Table:
     """The status for people."""
     lines = Table(show_header=False, box=None, padding=(0, 2, 0, 0))
+    lines.add_row("source", origin(found.source))
     lines.add_row("state", f"[bold]{found.freshness.state}[/bold]  {found.freshness.reason or ''}")
     lines.add_row("lag", lag(found.freshness))
     lines.add_row("cursor", place(found.cursor, found.at))
@@ -124,6 +139,14 @@ def table(found: Status) -> Table:
     )
     lines.add_row("backfill", run(found.backfill))
     return lines
+
+
+def origin(found: Source | None) -> str:
+    """Where the copy comes from, by this process's settings."""
+    if found is None:
+        return "[yellow]none: USER_MANAGEMENT_WORKOS_API_KEY is not set here[/yellow]"
+    made_up = "  [yellow](made-up people)[/yellow]" if found.sandbox else ""
+    return f"{found.name}  {escape(found.base_url)}{made_up}"
 
 
 def lag(found: Freshness) -> str:

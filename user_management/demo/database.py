@@ -14,8 +14,8 @@ from alembic.util.exc import CommandError
 from user_management.db import embedded, schema, session
 from user_management.demo import screen
 from user_management.demo.folder import warn
-from user_management.demo.source import Source
 from user_management.errors import Misconfigured
+from user_management.settings import Source
 
 SANDBOX = "sandbox"
 """The database of the local WorkOS, which forgets everything when it stops: so does its copy."""
@@ -40,13 +40,13 @@ def opened(given: str, folder: Path, source: Source) -> Iterator[str]:
 
 def name_for(source: Source) -> str:
     """The database of a source: two WorkOS environments never share one."""
-    digest = hashlib.sha256((source.key + source.url).encode()).hexdigest()[:8]
-    return SANDBOX if source.local else f"workos_{digest}"
+    digest = hashlib.sha256((source.api_key + source.base_url).encode()).hexdigest()[:8]
+    return SANDBOX if source.sandbox else f"workos_{digest}"
 
 
 async def prepare(server: str, source: Source) -> str:
     """Create the source's database unless it exists; the sandbox's is always a new one."""
-    if source.local:
+    if source.sandbox:
         await embedded.drop(server, SANDBOX)
     return await embedded.create(server, name_for(source))
 
@@ -65,7 +65,7 @@ async def check_given(url: str, source: Source) -> None:
     """`Misconfigured` when made-up people would be mixed into a copy that already holds something."""
     connection = await session.connect(url)
     try:
-        if source.local and await schema.current(connection) and await connection.fetchval("SELECT 1 FROM journal"):
+        if source.sandbox and await schema.current(connection) and await connection.fetchval("SELECT 1 FROM journal"):
             raise Misconfigured(
                 "USER_MANAGEMENT_DATABASE_URL names a database that already holds a copy, and without "
                 "USER_MANAGEMENT_WORKOS_API_KEY the demo would mix made-up people into it: "

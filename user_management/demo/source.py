@@ -2,36 +2,25 @@
 
 import asyncio
 import socket
-from dataclasses import dataclass
 
+from user_management import settings as configuration
 from user_management.demo import screen
 from user_management.errors import Misconfigured, Wait
 from user_management.services.workos import client, objects
-from user_management.settings import Settings
+from user_management.settings import Settings, Source
 
 TRIES = 50
 """How many ports are tried, from the wanted one on."""
 
 
-@dataclass(frozen=True, slots=True)
-class Source:
-    """A WorkOS environment; `local` when it is our sandbox."""
-
-    key: str
-    client_id: str
-    url: str
-    local: bool
-
-
 def choose(settings: Settings, sandbox_port: int) -> Source:
-    """The environment of the configured key, else a sandbox on the first free port."""
-    key = settings.workos_api_key.get_secret_value()
-    if key:
-        return Source(key, settings.workos_client_id, settings.workos_base_url, local=False)
+    """The environment of the configured key, else a sandbox of the demo's own on the first free port."""
+    if settings.workos_api_key.get_secret_value().strip():
+        return configuration.source(settings)
     port = first_free("127.0.0.1", sandbox_port)
     if port != sandbox_port:
         screen.note(f"Port {sandbox_port} is in use; the local WorkOS takes {port}.")
-    return Source("sk_sandbox", "client_sandbox", f"http://127.0.0.1:{port}", local=True)
+    return configuration.source(settings.model_copy(update={"sandbox_url": f"http://127.0.0.1:{port}"}))
 
 
 def api_port(settings: Settings) -> int:
@@ -78,7 +67,9 @@ def reachable(host: str) -> str:
 
 async def try_key(source: Source, seconds: float) -> None:
     """`Misconfigured` when WorkOS refuses the key; when it is only away, the listener waits for it."""
-    connecting = client.connect(api_key=source.key, client_id=source.client_id, base_url=source.url, seconds=seconds)
+    connecting = client.connect(
+        api_key=source.api_key, client_id=source.client_id, base_url=source.base_url, seconds=seconds
+    )
     async with connecting as workos:
         try:
             await objects.page(workos, ("user_management", "users"), after="", parameters={})
@@ -89,4 +80,4 @@ async def try_key(source: Source, seconds: float) -> None:
 def check(source: Source, seconds: float) -> None:
     """Say which WorkOS is copied, once its key is known to be good."""
     asyncio.run(try_key(source, seconds))
-    screen.line("WorkOS", source.url)
+    screen.line("WorkOS", source.base_url)

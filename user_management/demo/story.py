@@ -14,11 +14,13 @@ from types import FrameType
 from user_management import settings as configuration
 from user_management.demo import children, database, folder, screen, source, wait
 from user_management.demo.children import Children
-from user_management.demo.source import Source
 from user_management.demo.wait import ChildDied, Interrupted
-from user_management.settings import Settings
+from user_management.settings import Settings, Source
 
 SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+
+NO_KEY = " "
+"""Says that there is no key, whatever `.env` says by then: an empty variable would let the file have its say."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,7 +77,7 @@ def tell(place: Path, crowd: Crowd, sandbox_port: int) -> None:
 def follow(settings: Settings, place: Path, crowd: Crowd, sandbox_port: int, stop: Stop) -> None:
     """Start everything in order, show it, and watch it."""
     port, workos = source.api_port(settings), source.choose(settings, sandbox_port)
-    if not workos.local:
+    if not workos.sandbox:
         source.check(workos, settings.workos_timeout)
     given = settings.database_url.get_secret_value()
     with database.opened(given, place / "postgres", workos) as url, children.started(place) as running:
@@ -91,14 +93,15 @@ def follow(settings: Settings, place: Path, crowd: Crowd, sandbox_port: int, sto
 
 def variables(url: str, workos: Source, host: str, port: int) -> dict[str, str]:
     """The settings of every process of the demo."""
-    values = {
-        "DATABASE_URL": url,
-        "WORKOS_API_KEY": workos.key,
-        "WORKOS_CLIENT_ID": workos.client_id,
-        "WORKOS_BASE_URL": workos.url,
-        "HOST": host,
-        "PORT": str(port),
-    }
+    if workos.sandbox:
+        followed = {"SANDBOX_URL": workos.base_url, "WORKOS_API_KEY": NO_KEY}
+    else:
+        followed = {
+            "WORKOS_API_KEY": workos.api_key,
+            "WORKOS_CLIENT_ID": workos.client_id,
+            "WORKOS_BASE_URL": workos.base_url,
+        }
+    values = {"DATABASE_URL": url, **followed, "HOST": host, "PORT": str(port)}
     return {f"USER_MANAGEMENT_{name}": value for name, value in values.items() if value}
 
 
@@ -114,11 +117,11 @@ def write_environment(file: Path, environment: Mapping[str, str]) -> None:
 def begin(stage: Stage, environment: Mapping[str, str], crowd: Crowd) -> None:
     """Start the processes and wait until those that serve answer."""
     running = stage.running
-    if stage.workos.local:
+    if stage.workos.sandbox:
         running.start("sandbox", *sandbox_command(stage.workos, crowd), environment={})
-        wait.until_answers(f"{stage.workos.url}/_sandbox", lambda: look(stage))
+        wait.until_answers(f"{stage.workos.base_url}/_sandbox", lambda: look(stage))
         people = f"{crowd.users:,} users, {crowd.organizations:,} organizations, {crowd.activity:g} events/s"
-        screen.line("WorkOS", f"a local one at {stage.workos.url}: {people}")
+        screen.line("WorkOS", f"a local one at {stage.workos.base_url}: {people}")
     running.start("listener", "-m", "user_management.listener", environment=environment)
     screen.line("listener", f"pid {running.pid('listener')}")
     running.start("api", "-m", "user_management", environment=environment)
@@ -129,7 +132,7 @@ def begin(stage: Stage, environment: Mapping[str, str], crowd: Crowd) -> None:
 def sandbox_command(workos: Source, crowd: Crowd) -> list[str]:
     """How the local WorkOS is started: the same people every day."""
     return [
-        "-m", "user_management.sandbox", "--port", workos.url.rpartition(":")[2], "--api-key", workos.key,
+        "-m", "user_management.sandbox", "--port", workos.base_url.rpartition(":")[2], "--api-key", workos.api_key,
         "--users", str(crowd.users), "--organizations", str(crowd.organizations), "--activity", str(crowd.activity),
         "--seed", "1",
     ]  # fmt: skip
@@ -147,11 +150,11 @@ def tour(stage: Stage) -> screen.Tour:
     """What there is to show."""
     return screen.Tour(
         api=stage.api,
-        workos=stage.workos.url,
-        key=stage.workos.key,
+        workos=stage.workos.base_url,
+        key=stage.workos.api_key,
         folder=stage.running.folder,
         listener=stage.running.pid("listener"),
-        sandbox=stage.workos.local,
+        sandbox=stage.workos.sandbox,
         after=wait.second_page(stage.api),
         event=asyncio.run(wait.last_event(stage.database)),
     )

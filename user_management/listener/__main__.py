@@ -18,7 +18,7 @@ from user_management.listener.backoff import Backoff
 from user_management.listener.daemon import Listener, Pace
 from user_management.mirror.engine import catalog
 from user_management.services.workos import client
-from user_management.settings import Settings
+from user_management.settings import Settings, Source
 
 log = structlog.get_logger(__name__)
 
@@ -73,25 +73,27 @@ def told_to_stop() -> asyncio.Event:
 async def listen(settings: Settings) -> None:
     """Check the database, then follow WorkOS; SIGTERM and SIGINT end the waiting, or finish the page at hand."""
     stopping = told_to_stop()
-    url, key = configuration.database_url(settings), configuration.workos_key(settings)
+    url, source = configuration.database_url(settings), configuration.source(settings)
+    if source.sandbox:
+        log.warning("sandbox.followed", url=source.base_url, hint=configuration.MADE_UP)
     backoff = Backoff(settings.backoff_initial, settings.backoff_max)
     await daemon.unless_stopping(stopping, check_database(url, backoff))
     if not stopping.is_set():
-        await follow(settings, url, key, stopping)
+        await follow(settings, url, source, stopping)
 
 
-async def follow(settings: Settings, url: str, key: str, stopping: asyncio.Event) -> None:
+async def follow(settings: Settings, url: str, source: Source, stopping: asyncio.Event) -> None:
     """Follow WorkOS with the copy in a database that was checked, until asked to stop."""
     resources = catalog.resources()
     types = [name for name in catalog.event_types(resources) if name not in settings.ignored_event_types]
     async with (
         session.open_pool(url, size=settings.database_pool_size, application="user-management-listener") as pool,
-        client.connect(api_key=key, client_id=settings.workos_client_id, base_url=settings.workos_base_url,
+        client.connect(api_key=source.api_key, client_id=source.client_id, base_url=source.base_url,
                        seconds=settings.workos_timeout) as workos,
     ):  # fmt: skip
         listener = Listener(pool, workos, resources, types, pace(settings), stopping=stopping)
         calm_the_collector()
-        log.info("listener.started", listener=listener.name, workos=settings.workos_base_url, event_types=len(types))
+        log.info("listener.started", listener=listener.name, workos=source.base_url, event_types=len(types))
         async with monitoring.serving(
             pool, host=settings.host, port=settings.monitoring_port, stale_after=settings.stale_after
         ):
@@ -109,6 +111,7 @@ def main() -> None:
             endpoint=settings.opentelemetry_endpoint,
             signals=settings.opentelemetry_signals,
             share=settings.opentelemetry_sampling,
+            personal_data=settings.log_personal_data,
         )
         uvloop.run(listen(settings))
     except Misconfigured as error:

@@ -16,12 +16,13 @@ def configure(
     *,
     log_level: str,
     environment: str = "dev",
+    personal_data: bool = False,
     endpoint: str = "",
     signals: Collection[str] = ("traces", "metrics"),
     share: float = 1.0,
 ) -> None:
     """Set up this process: logs, metrics for whoever asks and, with an OTLP endpoint, the signals it is to be sent."""
-    logs.configure(log_level, json=as_json(environment))
+    logs.configure(log_level, json=as_json(environment), personal_data=personal_data)
     resource = describe(service, environment)
     readers.collect(resource, endpoint=endpoint if "metrics" in signals else "")
     if endpoint and "traces" in signals:

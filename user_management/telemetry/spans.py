@@ -25,6 +25,7 @@ propagator = TraceContextTextMapPropagator()
 
 LONGEST = 2000
 """Characters of a statement that are shown."""
+STATEMENT = re.compile(r"(?:/\* (?P<name>.*?) \*/ )?(?P<operation>\w*)")
 TABLE = re.compile(r"\b(?:FROM|INTO|UPDATE)\s+([a-z_]+)", re.IGNORECASE)
 
 
@@ -157,15 +158,15 @@ def queried(done: Query) -> None:
     ended = time.time_ns()
     began = ended - int(done.elapsed * 1e9)
     text = " ".join(done.query.split())
-    operation = text.partition(" ")[0].rstrip(";").upper()
-    table = TABLE.search(text)
+    operation, summary = summarized(text)
     span = tracer.start_span(
-        f"{operation} {table[1]}" if table else operation,
+        summary,
         kind=SpanKind.CLIENT,
         start_time=began,
         attributes={
             "db.system.name": "postgresql",
             "db.operation.name": operation,
+            "db.query.summary": summary,
             "db.query.text": text[:LONGEST],
             "db.namespace": done.conn_params.database,
             "server.address": address(done.conn_addr),
@@ -174,6 +175,14 @@ def queried(done: Query) -> None:
     if done.exception is not None:
         fail(span, done.exception)
     span.end(ended)
+
+
+def summarized(text: str) -> tuple[str, str]:
+    """What a statement does, and in few words to what: its own name for it (a comment in front), or its first table."""
+    found, table = STATEMENT.match(text), TABLE.search(text)
+    operation = found["operation"].upper() if found else ""
+    named = (found["name"] if found else None) or (f"{operation} {table[1]}" if table else operation)
+    return operation, named or "query"
 
 
 def address(where: object) -> str:

@@ -155,6 +155,29 @@ def test_a_key_of_blanks_is_none(monkeypatch: pytest.MonkeyPatch) -> None:
         settings.workos_key(given(monkeypatch, workos_api_key=" \n"))
 
 
+SANDBOX = "http://127.0.0.1:4100"
+
+
+@pytest.mark.parametrize("key", ["", " ", "\n"])
+def test_without_a_key_a_sandbox_stands_in(key: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """It is followed under its own address and with its own key."""
+    found = settings.source(given(monkeypatch, workos_api_key=key, sandbox_url=f"{SANDBOX}/"))
+    assert (found.name, found.base_url, found.api_key) == ("sandbox", SANDBOX, "sk_sandbox")
+
+
+def test_with_a_key_no_sandbox_stands_in(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Whoever gives a key follows what they named, and nothing is called a sandbox, wherever it is."""
+    found = settings.source(given(monkeypatch, workos_api_key="sk_1", sandbox_url="http://b", workos_base_url=SANDBOX))
+    assert (found.name, found.base_url, found.api_key) == ("workos", SANDBOX, "sk_1")
+    assert "sk_1" not in repr(found)
+
+
+def test_without_either_there_is_nothing_to_follow() -> None:
+    """The sentence names the key."""
+    with pytest.raises(Misconfigured, match="USER_MANAGEMENT_WORKOS_API_KEY is not set"):
+        settings.source(settings.load())
+
+
 def test_there_are_few_settings() -> None:
     """Whoever operates this reads all of them."""
     assert len(Settings.model_fields) < 40

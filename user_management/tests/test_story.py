@@ -11,7 +11,9 @@ from pathlib import Path
 
 import pytest
 
-from user_management.tests.demo.test_demo import free_port, shown, start
+from user_management.tests.demo.test_demo import running, shown
+from user_management.tests.support import ports
+from user_management.tests.support.waiting import PATIENCE
 
 MARK = "--- the next block ---"
 README = Path(__file__).parent.parent.parent / "README.md"
@@ -35,7 +37,7 @@ async def typed(scripts: list[str], folder: Path) -> list[str]:
     shell = await asyncio.create_subprocess_exec(
         "bash", "-e", "-c", script, cwd=folder, env={**os.environ, "PATH": path}, stdout=PIPE, stderr=STDOUT
     )
-    async with asyncio.timeout(60):
+    async with asyncio.timeout(PATIENCE):
         output, _ = await shell.communicate()
     assert shell.returncode == 0, output.decode()
     return output.decode().split(MARK)
@@ -44,14 +46,14 @@ async def typed(scripts: list[str], folder: Path) -> list[str]:
 @pytest.fixture
 async def demo(tmp_path: Path) -> AsyncIterator[tuple[Path, int, str]]:
     """A demo that is up: its folder, the API's port and the sandbox's address."""
-    port = free_port()
-    process = await start(tmp_path, port)
-    said = await shown(process, "Ctrl-C stops everything.")
-    sandbox = re.search(r"local one at http://(\S+?):(\d+)", said)
-    assert sandbox is not None, said
-    yield tmp_path, port, f"{sandbox[1]}:{sandbox[2]}"
-    process.send_signal(signal.SIGINT)
-    await asyncio.wait_for(process.communicate(), 30)
+    port = ports.free()
+    async with running(tmp_path, port) as process:
+        said = await shown(process, "Ctrl-C stops everything.")
+        sandbox = re.search(r"local one at http://(\S+?):(\d+)", said)
+        assert sandbox is not None, said
+        yield tmp_path, port, f"{sandbox[1]}:{sandbox[2]}"
+        process.send_signal(signal.SIGINT)
+        await asyncio.wait_for(process.communicate(), PATIENCE)
     assert process.returncode == 0
 
 

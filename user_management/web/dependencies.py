@@ -16,12 +16,13 @@ from user_management.web.connections import Connections
 
 @dataclass(frozen=True, slots=True)
 class Backend:
-    """What the API stands on; `writes` are those that WorkOS may have heard of and that must be heard out."""
+    """What the API stands on: `sandbox` if WorkOS is one; `writes` are those it may have heard of, to be heard out."""
 
     connections: Connections
     workos: WorkOS
     resources: Sequence[Resource]
     stale_after: float
+    sandbox: bool = False
     workers: Path | None = None
     writes: set[asyncio.Task[Any]] = field(default_factory=set)
 

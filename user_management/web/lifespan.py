@@ -32,6 +32,7 @@ class Options:
     workos_client_id: str = ""
     workos_base_url: str = "https://api.workos.com"
     workos_timeout: float = 30.0
+    sandbox: bool = False
     stale_after: float = 30.0
     cors_origins: tuple[str, ...] = ()
     workers: Path | None = None
@@ -60,7 +61,9 @@ async def opened(options: Options, http: httpx.AsyncClient | None) -> AsyncItera
         async with session.transaction(pool) as connection:
             await checkpoints.ensure(connection, [resource.name for resource in resources])
             await cursor.ensure(connection)
-        backend = Backend(Connections(pool), workos, resources, options.stale_after, options.workers)
+        backend = Backend(
+            Connections(pool), workos, resources, options.stale_after, sandbox=options.sandbox, workers=options.workers
+        )
         try:
             async with exposition.shared(options.workers), watch.kept(backend.look):
                 yield backend

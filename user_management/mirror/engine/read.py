@@ -81,7 +81,7 @@ def page(
         func.array_agg(aggregate_order_by(rows.c.id, *in_order)).label("ids"),
         func.array_agg(aggregate_order_by(bodies, *in_order)).label("bodies"),
     ).subquery("listed")
-    return compiled(select(listed, known(resource, cursor), *freshness(resource)))
+    return compiled(select(listed, known(resource, cursor), *freshness(resource)), f"list {resource.name}")
 
 
 @cache
@@ -94,13 +94,13 @@ def one(resource: Resource, by: str, *, include_deleted: bool) -> Statement:
     body = served(resource, rows, include_deleted=include_deleted).label("body")
     found = select(body, rows.c.deleted_at).subquery("found")
     always = select(*freshness(resource)).subquery("freshness")
-    return compiled(select(found, always).select_from(always.outerjoin(found, true())))
+    return compiled(select(found, always).select_from(always.outerjoin(found, true())), f"get {resource.object}")
 
 
-def compiled(query: Select[Any]) -> Statement:
-    """The statement as asyncpg takes it."""
+def compiled(query: Select[Any], name: str) -> Statement:
+    """The statement as asyncpg takes it, under the name that traces and `pg_stat_activity` show."""
     found = query.compile(dialect=asyncpg.dialect())  # type: ignore[no-untyped-call]  # SQLAlchemy's dialects are untyped
-    return Statement(str(found), tuple(found.positiontup or ()))
+    return Statement(f"/* {name} */ {found}", tuple(found.positiontup or ()))
 
 
 def conditions(resource: Resource, filters: tuple[str, ...], *, include_deleted: bool) -> list[ColumnElement[bool]]:

@@ -171,8 +171,18 @@ def unsendable(error: Exception) -> Refused:
 def unanswered(error: WorkOSError, method: str) -> Exception:
     """What no answer means: nothing was done if nothing was sent, or if nothing was to be done."""
     if method.lower() in READS or never_sent(error):
-        return WorkOSUnavailable(f"WorkOS cannot be reached: {error}")
+        return WorkOSUnavailable(f"WorkOS cannot be reached{address(error)}: {error}")
     return OutcomeUnknown("WorkOS did not answer; it may or may not have done what was asked")
+
+
+def address(error: BaseException | None) -> str:
+    """Where WorkOS was looked for, as part of a sentence: a wrong address and a sandbox that is down show by it."""
+    while error is not None:
+        if isinstance(error, httpx.TransportError):
+            url = error.request.url
+            return f" at {url.scheme}://{url.netloc.decode()}"
+        error = error.__cause__
+    return ""
 
 
 def failed(error: APIError, method: str) -> Exception:

@@ -10,7 +10,7 @@ import pytest
 from user_management.db.session import Pool
 from user_management.listener import backfills, lease
 from user_management.tests.support import copies, processes
-from user_management.tests.support.waiting import until
+from user_management.tests.support.waiting import PATIENCE, until
 
 COMMAND = "import sys; from user_management.cli import main; sys.argv[1:] = ['backfill']; main()"
 
@@ -32,7 +32,7 @@ async def start(database_url: str, sandbox: str, **more: str) -> Process:
 
 async def end(process: Process, status: int) -> str:
     """What the command said, when it ends with the status it should."""
-    async with asyncio.timeout(20):
+    async with asyncio.timeout(PATIENCE):
         said, _ = await process.communicate()
     assert process.returncode == status, said.decode()
     return said.decode()
@@ -56,7 +56,7 @@ async def test_it_is_done_here_when_nobody_listens(database_url: str, pool: Pool
 async def test_it_is_watched_when_a_listener_does_it(database_url: str, pool: Pool, sandbox: str) -> None:
     """With a listener at work the command waits for the listener's run."""
     async with pool.acquire() as connection:
-        await lease.take(connection, "another", 30)
+        await lease.take(connection, "another", 3600)
         process = await start(database_url, sandbox)
         await until(lambda: asked(pool))
         run = await backfills.unfinished(connection)
@@ -68,7 +68,7 @@ async def test_it_is_watched_when_a_listener_does_it(database_url: str, pool: Po
 async def test_an_interrupted_watch_leaves_the_run_going(database_url: str, pool: Pool, sandbox: str) -> None:
     """Ctrl-C ends the watching and not the run."""
     async with pool.acquire() as connection:
-        await lease.take(connection, "another", 30)
+        await lease.take(connection, "another", 3600)
     process = await start(database_url, sandbox)
     assert process.stdout is not None
     await process.stdout.readuntil(b"does it.")

@@ -101,6 +101,24 @@ async def test_status_shows_people_the_same(run: Run, pool: Pool) -> None:
     assert all(resource.name in said for resource in catalog.resources())
 
 
+@pytest.mark.parametrize(
+    ("given", "shown", "data"),
+    [
+        ("SANDBOX_URL=http://sandbox", "made-up people", {"name": "sandbox", "url": "http://sandbox"}),
+        ("WORKOS_API_KEY=sk_1", "workos  https://api.workos.com", {"name": "workos", "url": "https://api.workos.com"}),
+        ("WORKOS_API_KEY= ", "USER_MANAGEMENT_WORKOS_API_KEY is not set here", None),
+    ],
+)
+async def test_status_names_the_source(
+    run: Run, given: str, shown: str, data: object, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Whether the people are real can be asked too, and a missing key does not keep the rest from being told."""
+    name, _, value = given.partition("=")
+    monkeypatch.setenv(f"USER_MANAGEMENT_{name}", value)
+    assert shown in await command(run, "status")
+    assert json.loads(await command(run, "status", "--json"))["source"] == data
+
+
 async def test_a_backfill_can_only_be_asked_for(run: Run, pool: Pool) -> None:
     """`--no-wait` leaves the run to a listener, even before the first one started."""
     assert "is asked for" in await command(run, "backfill", "--no-wait")

@@ -5,7 +5,7 @@ import math
 from typing import Any
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from user_management.db import jsontext
@@ -24,7 +24,6 @@ ANYTHING = st.recursive(
 """Any JSON value; the text includes NUL and lone surrogates."""
 
 
-@settings(deadline=None)
 @given(ANYTHING)
 def test_a_value_comes_back(value: Any) -> None:
     """What is stored is read as the same value of the same type, and stored again as the same text."""

@@ -6,13 +6,13 @@ from pathlib import Path
 import pytest
 from pydantic import SecretStr
 
+from user_management import settings as configuration
 from user_management.db.session import Pool
-from user_management.demo import database, folder, source
-from user_management.demo.source import Source
+from user_management.demo import database, folder, source, story
 from user_management.errors import Misconfigured
-from user_management.settings import Settings
+from user_management.settings import Settings, Source
 
-LOCAL = Source("sk_sandbox", "client_sandbox", "http://127.0.0.1:4100", local=True)
+LOCAL = Source("sk_sandbox", "client_sandbox", "http://127.0.0.1:4100", sandbox=True)
 
 
 def settings(**values: object) -> Settings:
@@ -21,14 +21,25 @@ def settings(**values: object) -> Settings:
 
 
 def test_without_a_key_it_is_the_local_workos() -> None:
-    """A key decides, and nothing else does."""
-    assert source.choose(settings(), 0).local
-    assert not source.choose(settings(workos_api_key=SecretStr("sk_test")), 0).local
+    """A key decides, and nothing else does: not even a sandbox that somebody else brings."""
+    assert source.choose(settings(), 0).sandbox
+    assert source.choose(settings(sandbox_url="http://theirs"), 0).base_url.startswith("http://127.0.0.1:")
+    assert not source.choose(settings(workos_api_key=SecretStr("sk_test"), sandbox_url="http://theirs"), 0).sandbox
+
+
+@pytest.mark.parametrize("chosen", [LOCAL, Source("sk_1", "client_1", "http://a", sandbox=False)])
+def test_its_processes_follow_what_was_chosen(chosen: Source, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Also those started later in a second terminal, when a key stands in `.env` by then."""
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / ".env").write_text("USER_MANAGEMENT_WORKOS_API_KEY=sk_later\nUSER_MANAGEMENT_SANDBOX_URL=http://b\n")
+    for name, value in story.variables("postgresql://", chosen, "127.0.0.1", 8000).items():
+        monkeypatch.setenv(name, value)
+    assert configuration.source(configuration.load()) == chosen
 
 
 def test_each_environment_has_a_database_of_its_own() -> None:
     """Two keys, or two base URLs, never share a copy."""
-    real = [Source(key, "", url, local=False) for key in ("sk_1", "sk_2") for url in ("http://a", "http://b")]
+    real = [Source(key, "", url, sandbox=False) for key in ("sk_1", "sk_2") for url in ("http://a", "http://b")]
     names = {database.name_for(one) for one in [LOCAL, *real]}
     assert len(names) == 5
     assert database.name_for(LOCAL) == "sandbox"

@@ -6,6 +6,7 @@ from user_management.db.session import Connection, Pool, transaction
 from user_management.journal import checkpoints, entries
 from user_management.journal.checkpoints import HEAD
 from user_management.mirror.engine import catalog
+from user_management.tests.support.waiting import PATIENCE
 
 WAITING = "SELECT count(*) FROM pg_locks WHERE NOT granted AND pid = $1"
 
@@ -47,7 +48,7 @@ async def test_writers_come_one_after_the_other(pool: Pool) -> None:
         async with transaction(pool) as first:
             await checkpoints.lock(first)
             follower = asyncio.create_task(follow())
-            async with asyncio.timeout(20):
+            async with asyncio.timeout(PATIENCE):
                 await blocked(pool, pid)
             await checkpoints.move(first, old=0, new=5)
             assert not follower.done()
@@ -77,7 +78,7 @@ async def test_readers_wait_for_nobody(pool: Pool) -> None:
     async with transaction(pool) as writer:
         await checkpoints.lock(writer)
         await checkpoints.move(writer, old=0, new=5)
-        async with asyncio.timeout(20), pool.acquire() as reader:
+        async with asyncio.timeout(PATIENCE), pool.acquire() as reader:
             assert (await checkpoints.read(reader))[HEAD] == 0
 
 

@@ -8,7 +8,7 @@ from typing import Any
 
 import asyncpg
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from user_management.db.session import Connection
@@ -101,7 +101,6 @@ def test_an_event_of_an_unknown_time(odd: Any) -> None:
     assert of({**EVENT, "created_at": odd}).occurred_at == NOW
 
 
-@settings(deadline=None)
 @given(st.text())
 def test_an_id_at_its_word_can_be_stored_and_shown(text: str) -> None:
     """What is taken for an id is short, printable and valid Unicode."""

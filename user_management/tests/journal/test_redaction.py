@@ -5,7 +5,7 @@ import json
 from typing import Any
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from user_management.db import jsontext
@@ -93,7 +93,6 @@ def test_what_is_nested_deeply_enough_is_kept() -> None:
     assert redact(value) == value
 
 
-@settings(deadline=None)
 @given(JSON)
 def test_the_short_cut_overlooks_nothing(value: Any) -> None:
     """Looking at the text first comes to what looking at every key does."""
@@ -111,7 +110,6 @@ def test_the_short_cut_falls_into_no_abyss(form: str, depth: int) -> None:
     assert redaction.clean(value) == (wanted, jsontext.dumps(wanted))
 
 
-@settings(deadline=None)
 @given(JSON)
 def test_redacting_again_changes_nothing(value: Any) -> None:
     """The result holds no secret any more, keeps every key in its order, and what was given is as it was."""

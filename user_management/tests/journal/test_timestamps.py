@@ -4,7 +4,7 @@ from datetime import UTC, datetime, timedelta, timezone
 from typing import Any
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from user_management.journal import timestamps
@@ -57,7 +57,6 @@ def test_what_is_no_time_is_none(value: Any) -> None:
     assert timestamps.parse(value) is None
 
 
-@settings(deadline=None)
 @given(st.text() | st.from_regex(r"\d{4}-\d\d-\d\d[T ]\d\d:\d\d:\d\d(\.\d+)?(Z|[+-]\d\d:?\d\d)?"))
 def test_any_text_is_a_time_or_none(text: str) -> None:
     """Whatever the text, the answer is an instant in UTC or None."""
@@ -65,7 +64,6 @@ def test_any_text_is_a_time_or_none(text: str) -> None:
     assert found is None or found.tzinfo is UTC
 
 
-@settings(deadline=None)
 @given(INSTANTS)
 def test_a_rendered_time_is_parsed_again(instant: datetime) -> None:
     """What we render is the same instant to the millisecond, in WorkOS's own form."""
@@ -75,7 +73,6 @@ def test_a_rendered_time_is_parsed_again(instant: datetime) -> None:
     assert (len(text), text[10], text[-1]) == (24, "T", "Z")
 
 
-@settings(deadline=None)
 @given(INSTANTS, INSTANTS)
 def test_rendered_times_sort_as_instants(one: datetime, other: datetime) -> None:
     """Texts in our form compare as the instants do."""

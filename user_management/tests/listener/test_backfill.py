@@ -12,6 +12,7 @@ from user_management.listener.daemon import Listener
 from user_management.services.workos.errors import WorkOSUnavailable
 from user_management.tests.support import copies
 from user_management.tests.support.local_workos import LocalWorkOS
+from user_management.tests.support.waiting import until
 
 
 async def run(listener: Listener, *, max_deletions: int = 100) -> Backfill:
@@ -38,6 +39,11 @@ async def latest(pool: Pool) -> Backfill:
         found = await backfills.latest(connection)
     assert found is not None
     return found
+
+
+async def listed(pool: Pool) -> bool:
+    """Whether the newest run has listed everything."""
+    return (await latest(pool)).phase is backfills.Phase.FOLLOWING
 
 
 async def ask(listener: Listener) -> None:
@@ -69,9 +75,10 @@ async def test_the_copy_is_ready_only_when_drained_after_the_listing(listener: L
     """Listed is not complete: what happened meanwhile must have been followed."""
     await local.activity(30)
     await copies.begin(listener)
+    running = asyncio.create_task(backfill.run(listener.pool, listener.workos, listener.resources, max_deletions=0))
+    await until(lambda: listed(listener.pool))
     with pytest.raises(TimeoutError):
-        async with asyncio.timeout(0.5):
-            await backfill.run(listener.pool, listener.workos, listener.resources, max_deletions=0)
+        await asyncio.wait_for(running, 0.5)
     async with listener.pool.acquire() as connection:
         assert (await cursors.read(connection)).ready_at is None
     await run(listener)

@@ -14,7 +14,7 @@ from user_management.listener.daemon import Listener
 from user_management.sandbox.feed import Feed
 from user_management.tests.support import copies
 from user_management.tests.support.local_workos import LocalWorkOS
-from user_management.tests.support.waiting import until
+from user_management.tests.support.waiting import PATIENCE, until
 
 
 @asynccontextmanager
@@ -26,7 +26,7 @@ async def running(*listeners: Listener) -> AsyncIterator[list[asyncio.Task[None]
     finally:
         for listener in listeners:
             listener.stopping.set()
-        async with asyncio.timeout(10):
+        async with asyncio.timeout(PATIENCE):
             await asyncio.gather(*tasks, return_exceptions=True)
 
 
@@ -68,7 +68,7 @@ async def test_asked_to_stop_it_leaves_and_gives_back_the_lease(listener: Listen
     async with running(listener) as (task,):
         await until(lambda: ready(pool))
         listener.stopping.set()
-        await asyncio.wait_for(task, 5)
+        await asyncio.wait_for(task, PATIENCE)
     async with pool.acquire() as connection:
         assert await lease.holder(connection) is None
 
@@ -82,7 +82,7 @@ async def test_two_listeners_one_works(listener: Listener, pool: Pool, local: Lo
             first = await lease.holder(connection)
         leading, task = (listener, tasks[0]) if first == listener.name else (second, tasks[1])
         leading.stopping.set()
-        await asyncio.wait_for(task, 5)
+        await asyncio.wait_for(task, PATIENCE)
         await local.activity(50)
         await until(lambda: equal(pool, local))
 
@@ -159,5 +159,5 @@ async def test_a_lost_database_is_waited_for(listener: Listener, pool: Pool, loc
 async def cut(server: str, name: str) -> None:
     """End every connection to a database."""
     connection = await session.connect(server)
-    await connection.execute("SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = $1", name)
+    await connection.execute("SELECT pg_terminate_backend(pid, 60000) FROM pg_stat_activity WHERE datname = $1", name)
     await connection.close()

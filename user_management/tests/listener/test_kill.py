@@ -2,6 +2,7 @@
 
 import asyncio
 import random
+from asyncio.subprocess import Process
 
 import pytest
 
@@ -22,19 +23,25 @@ async def equal(pool: Pool, local: LocalWorkOS) -> bool:
     return True
 
 
+async def meanwhile(local: LocalWorkOS, seconds: float, victim: Process) -> None:
+    """Let things happen for so long, up to the moment when the victim dies, and some more while it is dead."""
+    await local.call("PUT", "/_sandbox/activity", {"rate": 200})
+    await asyncio.sleep(seconds)
+    await processes.kill(victim)
+    await local.call("PUT", "/_sandbox/activity", {"rate": 0})
+    await local.activity(100)
+
+
 @pytest.mark.parametrize("seed", [1, 2, 3])
 async def test_killed_at_random_moments(database_url: str, pool: Pool, seed: int) -> None:
     """Backfill or tail, fetch or commit: after the last restart the copy equals its source and its journal."""
     moments = random.Random(seed)  # noqa: S311  a test's dice
-    flags = ("--users", "1500", "--activity", "200", "--hold-back", "0.2", "--seed", str(seed))
+    flags = ("--users", "1500", "--hold-back", "0.2", "--seed", str(seed))
     async with processes.sandbox(*flags) as url, LocalWorkOS.at(url) as local:
         environment = processes.settings(database_url, url)
         async with processes.listeners(environment) as start:
             for _ in range(5):
-                victim = await start()
-                await asyncio.sleep(moments.uniform(0, 1))
-                await processes.kill(victim)
-            await local.call("PUT", "/_sandbox/activity", {"rate": 0})
+                await meanwhile(local, moments.uniform(0, 1), await start())
             survivor = await start()
             await until(lambda: equal(pool, local))
             assert await processes.end(survivor) == 0
@@ -44,17 +51,15 @@ async def test_killed_at_random_moments(database_url: str, pool: Pool, seed: int
 async def test_two_listeners_one_killed_again_and_again(database_url: str, pool: Pool) -> None:
     """Two processes, and the dice say which one dies; the other takes over within seconds."""
     dice = random.Random(4)  # noqa: S311  a test's dice
-    flags = ("--users", "800", "--activity", "200", "--hold-back", "0.2")
+    flags = ("--users", "800", "--hold-back", "0.2")
     async with processes.sandbox(*flags) as url, LocalWorkOS.at(url) as local:
         environment = processes.settings(database_url, url)
         async with processes.listeners(environment) as start:
             both = [await start(), await start()]
             for _ in range(4):
-                await asyncio.sleep(dice.uniform(0, 1))
                 victim = dice.randrange(2)
-                await processes.kill(both[victim])
+                await meanwhile(local, dice.uniform(0, 1), both[victim])
                 both[victim] = await start()
-            await local.call("PUT", "/_sandbox/activity", {"rate": 0})
             await until(lambda: equal(pool, local))
             assert [await processes.end(one) for one in both] == [0, 0]
     await copies.assert_equal_to_journal(pool)

@@ -16,6 +16,7 @@ from user_management.tests.sandbox.conftest import (
     WorkOS,
     served,
 )
+from user_management.tests.support.waiting import PATIENCE
 
 KINDS = f"{EVENTS},{ORGANIZATION_EVENTS},{MEMBERSHIP_EVENTS}"
 
@@ -97,7 +98,11 @@ def test_debts_are_paid_and_old_ones_forgiven() -> None:
 async def test_it_goes_on_while_the_sandbox_is_up() -> None:
     """Things happen by themselves between startup and shutdown."""
     config = Config(users=20, activity=100)
-    async with served(config) as url, httpx.AsyncClient(base_url=url) as client, asyncio.timeout(10):
+    async with (
+        served(config) as url,
+        httpx.AsyncClient(base_url=url, timeout=PATIENCE) as client,
+        asyncio.timeout(PATIENCE),
+    ):
         while not (state := (await client.get("/_sandbox")).json())["events"]:
             assert state["counts"]["users"] == 20
 

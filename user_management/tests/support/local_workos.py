@@ -12,6 +12,7 @@ from user_management.sandbox.application import create_app
 from user_management.sandbox.config import Config
 from user_management.services.workos import client
 from user_management.services.workos.client import WorkOS
+from user_management.tests.support.waiting import PATIENCE
 
 URL = "http://workos.test"
 KEY = "sk_sandbox"
@@ -54,7 +55,7 @@ class LocalWorkOS:
     @asynccontextmanager
     async def at(cls, url: str) -> AsyncIterator["LocalWorkOS"]:
         """A local WorkOS that runs in a process of its own."""
-        async with httpx.AsyncClient(base_url=url, headers=HEADERS) as http:
+        async with httpx.AsyncClient(base_url=url, headers=HEADERS, timeout=PATIENCE) as http:
             yield cls(http, connection(http, url))
 
     async def call(self, method: str, path: str, body: object = None) -> Any:

@@ -30,11 +30,14 @@ async def end(process: Process) -> int:
         return await process.wait()
 
 
-async def says(process: Process, words: str) -> None:
-    """Wait until a process that is not silent logs some words."""
+async def says(process: Process, words: str) -> str:
+    """What a process that is not silent logs, up to and including some words."""
     assert process.stderr is not None
-    async with asyncio.timeout(PATIENCE):
-        await process.stderr.readuntil(words.encode())
+    try:
+        async with asyncio.timeout(PATIENCE):
+            return (await process.stderr.readuntil(words.encode())).decode()
+    except asyncio.IncompleteReadError as error:
+        raise AssertionError(f"It ended, and said: {error.partial.decode()}") from error
 
 
 async def kill(process: Process) -> None:

@@ -86,6 +86,14 @@ async def test_pages_load_nothing_from_elsewhere(api: httpx.AsyncClient, path: s
     assert page.headers["Content-Security-Policy"].startswith("default-src 'self'")
 
 
+async def test_the_start_page_can_say_that_people_are_made_up(api: httpx.AsyncClient) -> None:
+    """Whoever looks at a sandbox reads so, and how to follow the real WorkOS."""
+    page = (await api.get("/")).text
+    assert "This is a sandbox." in page
+    assert "USER_MANAGEMENT_WORKOS_API_KEY" in page
+    assert 'said.source !== "sandbox"' in page
+
+
 @pytest.mark.parametrize("name", ["swagger-ui-bundle.js", "swagger-ui.css", "redoc.standalone.js", "favicon.svg"])
 async def test_files_are_served_from_here(api: httpx.AsyncClient, name: str) -> None:
     """The scripts of the documentation are ours to serve, and may be kept."""

@@ -9,10 +9,10 @@ import pytest
 import structlog
 
 from user_management.db import session
-from user_management.db.session import Connection, Pool
+from user_management.db.session import Pool
 from user_management.errors import Misconfigured, Wait
 from user_management.mirror.engine import read
-from user_management.tests.support.waiting import until
+from user_management.tests.support.waiting import PATIENCE, blocked, until
 from user_management.tests.web.conftest import Serve
 from user_management.web import connections, problems
 from user_management.web.errors import explain, retry_after
@@ -77,30 +77,25 @@ async def shut(server: str, database_url: str) -> AsyncIterator[None]:
     name = urlsplit(database_url).path[1:]
     connection = await session.connect(server)
     await connection.execute(f'ALTER DATABASE "{name}" ALLOW_CONNECTIONS false')
-    await connection.execute("SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = $1", name)
+    await connection.execute("SELECT pg_terminate_backend(pid, 60000) FROM pg_stat_activity WHERE datname = $1", name)
     yield
     await connection.execute(f'ALTER DATABASE "{name}" ALLOW_CONNECTIONS true')
     await connection.close()
-
-
-async def blocked(connection: Connection) -> bool:
-    """Whether a read waits for a lock."""
-    found = "SELECT true FROM pg_stat_activity WHERE wait_event_type = 'Lock' AND datname = current_database()"
-    return bool(await connection.fetchval(found))
 
 
 async def test_waiting_for_a_connection_ends(
     serve: Serve, database_url: str, monkeypatch: pytest.MonkeyPatch, pool: Pool
 ) -> None:
     """With every connection in use a request waits for a bounded time, and the next one is served again."""
-    monkeypatch.setattr(connections, "PATIENCE", 0.05)
     async with serve(pool_size=1) as api, pool.acquire() as blocker, blocker.transaction():
         await blocker.execute("LOCK TABLE users")
         stuck = asyncio.create_task(api.get("/api/users"))
-        await until(lambda: blocked(blocker))
+        await until(lambda: blocked(blocker, "users"))
+        monkeypatch.setattr(connections, "PATIENCE", 0.05)
         answers = [await api.get("/api/organizations")]
         stuck.cancel()
         await asyncio.wait([stuck])
+        monkeypatch.setattr(connections, "PATIENCE", PATIENCE)
         answers.append(await api.get("/api/organizations"))
     assert [answer.status_code for answer in answers] == [503, 200]
 

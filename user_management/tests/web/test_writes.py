@@ -151,3 +151,13 @@ async def test_a_caller_who_hangs_up_does_not_undo_the_recording(
         await asyncio.wait([request])
         answer.set()
     assert await pool.fetchval("SELECT id FROM users") == "user_1"
+
+
+async def test_a_write_that_failed_is_found_by_its_request(afar: httpx.AsyncClient, remote: respx.MockRouter) -> None:
+    """The line in the log carries the id that the caller was told, and the next request's lines do not."""
+    remote.post("/user_management/users").respond(500)
+    with structlog.testing.capture_logs(processors=[structlog.contextvars.merge_contextvars]) as logs:
+        told = (await afar.post("/api/users", json=ADA, headers={"X-Request-ID": "my-request.1"})).json()["request_id"]
+        await afar.post("/api/users", json=ADA)
+    assert [line["event"] for line in logs] == ["request.unserved"] * 2
+    assert told == "my-request.1" == logs[0]["request_id"] != logs[1]["request_id"]

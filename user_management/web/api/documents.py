@@ -146,7 +146,8 @@ def of_ready(model: type[BaseModel]) -> dict[str, Any]:
         "tags": ["monitoring"],
         "summary": "Is the copy complete and fresh?",
         "description": "200 once the first backfill has finished and while the end of WorkOS's feed was reached "
-        "recently; else 503 with the reason in words. Reads are served either way, and say how old they are.",
+        "recently; else 503 with the reason in words. Reads are served either way, and say how old they are. "
+        "`source` is `sandbox` while a sandbox with made-up people stands in for WorkOS.",
         "response_model": model,
         "responses": {
             200: answered("It is.", example_of(model), FRESHNESS),

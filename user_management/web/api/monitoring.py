@@ -1,9 +1,10 @@
 """Monitoring: whether the API is alive, and whether the copy is complete and fresh."""
 
 from datetime import UTC, datetime
+from typing import Annotated, Literal
 
 from fastapi import APIRouter, Request, Response
-from pydantic import AwareDatetime, BaseModel, ConfigDict
+from pydantic import AwareDatetime, BaseModel, ConfigDict, Field
 
 from user_management.db import jsontext
 from user_management.journal import checkpoints, cursor, freshness, watch
@@ -31,7 +32,14 @@ class Ready(BaseModel):
     model_config = ConfigDict(
         json_schema_extra={
             "examples": [
-                {"status": "ready", "state": "live", "as_of": "2026-11-21T10:30:17.761Z", "age": 1, "position": 6448}
+                {
+                    "status": "ready",
+                    "state": "live",
+                    "as_of": "2026-11-21T10:30:17.761Z",
+                    "age": 1,
+                    "position": 6448,
+                    "source": "workos",
+                }
             ]
         }
     )
@@ -41,6 +49,9 @@ class Ready(BaseModel):
     as_of: AwareDatetime
     age: int
     position: int
+    source: Annotated[
+        Literal["workos", "sandbox"], Field(description="What is copied: WorkOS, or a sandbox with made-up people.")
+    ]
 
 
 def add(router: APIRouter) -> None:
@@ -66,13 +77,13 @@ async def ready(request: Request) -> Response:
         ready_at=place.ready_at,
         stale_after=backend(request).stale_after,
     )
-    return answer(found, reached.get(checkpoints.HEAD, 0))
+    return answer(found, reached.get(checkpoints.HEAD, 0), sandbox=backend(request).sandbox)
 
 
-def answer(found: Freshness, position: int) -> Response:
-    """200 for a live copy, else a problem with the reason in words."""
+def answer(found: Freshness, position: int, *, sandbox: bool) -> Response:
+    """200 for a live copy, else a problem with the reason in words; either says whether people are made up."""
     told = {"state": found.state.value, "as_of": found.as_of and render(found.as_of), "age": found.age}
-    told |= {"position": position}
+    told |= {"position": position, "source": "sandbox" if sandbox else "workos"}
     sent = {**headers(found, position), "Cache-Control": "no-store"}
     if found.reason is not None:
         raise Problem(problems.NOT_READY, f"Not ready: {found.reason}.", headers=sent, members=told)

@@ -1,4 +1,4 @@
-"""Telemetry: one line for each fact, without secrets, and traces only where they were asked for."""
+"""Lines: one for each fact, ours and those of libraries alike, with tracebacks as data."""
 
 import asyncio
 import json
@@ -9,13 +9,15 @@ from typing import Any
 
 import pytest
 
-CONFIGURE = "from user_management import telemetry; telemetry.configure('test', log_level={level!r}, production=True, "
+CONFIGURE = (
+    "from user_management import telemetry; telemetry.configure('test', log_level={level!r}, environment='production', "
+)
 LOGS = "import logging, structlog; log = structlog.get_logger('ours'); lib = logging.getLogger('lib'); "
 
 
-async def said(code: str, *, level: str = "info", endpoint: str = "") -> list[str]:
+async def said(code: str, *, level: str = "info", endpoint: str = "", signals: str = "traces metrics") -> list[str]:
     """The lines that a process of its own, set up for production, writes to stderr."""
-    setup = CONFIGURE.format(level=level) + f"endpoint={endpoint!r})\n"
+    setup = CONFIGURE.format(level=level) + f"endpoint={endpoint!r}, signals={signals.split()})\n"
     done = await asyncio.to_thread(
         subprocess.run,
         [sys.executable, "-W", "error::DeprecationWarning:user_management", "-c", setup + LOGS + "\n" + code],
@@ -97,20 +99,3 @@ async def test_a_terminal_shows_no_secrets_either() -> None:
     text = "\n".join(lines)
     assert "it broke" in text
     assert "hunter2" not in text
-
-
-PROVIDER = "from opentelemetry import trace; log.info(type(trace.get_tracer_provider()).__name__, {more})"
-WRAPPED = "sql=hasattr(__import__('asyncpg').Connection.execute, '__wrapped__')"
-
-
-async def test_without_an_endpoint_nothing_is_traced() -> None:
-    """No provider is set and no library is touched."""
-    (fact,) = await logged(PROVIDER.format(more=WRAPPED))
-    assert (fact["event"], fact["sql"]) == ("ProxyTracerProvider", False)
-
-
-async def test_with_an_endpoint_everything_is_traced() -> None:
-    """The provider carries the service's name, and SQL and HTTP clients are instrumented."""
-    service = "name=trace.get_tracer_provider().resource.attributes['service.name']"
-    (fact,) = await logged(PROVIDER.format(more=f"{WRAPPED}, {service}"), endpoint="http://127.0.0.1:1")
-    assert (fact["event"], fact["sql"], fact["name"]) == ("TracerProvider", True, "test")
