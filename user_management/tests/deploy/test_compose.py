@@ -75,6 +75,13 @@ def test_a_key_of_the_shell_reaches_those_who_need_it(compose: tuple[str, ...]) 
     assert {name for name, service in services.items() if "hunter2" in json.dumps(service)} == {"api", "listener"}
 
 
+def test_two_workos_never_share_a_database(compose: tuple[str, ...]) -> None:
+    """With a key the database lies on another volume, of another name in the service: only that moves one that runs."""
+    keys: list[dict[str, str]] = [{}, {"USER_MANAGEMENT_WORKOS_API_KEY": "sk_1"}]
+    found = [stack(compose, (), **key)["db"]["volumes"][0]["source"] for key in keys]
+    assert found == ["data", "workos_data"]
+
+
 @pytest.mark.parametrize("file", FILES, ids=lambda file: file.name)
 def test_images_are_pinned_and_ports_are_local(file: Path) -> None:
     """Every image has a tag that says which, every published port this machine's address."""
