@@ -142,6 +142,12 @@ async def known(connection: Connection, event_ids: Sequence[str]) -> set[str]:
     return {row["event_id"] for row in rows}
 
 
+async def positions(connection: Connection, event_ids: Sequence[str]) -> dict[str, int]:
+    """Where in the journal these events stand, those that it holds."""
+    rows = await connection.fetch("SELECT event_id, position FROM journal WHERE event_id = ANY($1::text[])", event_ids)
+    return {row["event_id"]: row["position"] for row in rows}
+
+
 COLUMNS = ("position", "lane", "type", "event_id", "object_id", "occurred_at", "verdict", "body", "traceparent")
 
 

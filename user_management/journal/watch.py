@@ -2,7 +2,7 @@
 
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterable
-from contextlib import asynccontextmanager, suppress
+from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
@@ -18,6 +18,8 @@ from user_management.telemetry.metrics import gauge
 
 EVERY = 5.0
 """Seconds between two looks; whoever asks for metrics has another one taken first."""
+PATIENCE = 2.0
+"""Seconds a look may take: a database that hangs must not hang those who watch over it."""
 
 
 @dataclass(slots=True)
@@ -42,32 +44,48 @@ async def look(connection: Connection, stale_after: float) -> None:
     seen.stale_after, seen.up = stale_after, True
 
 
-async def try_to(look_now: Callable[[], Awaitable[None]]) -> None:
-    """Look, and note it when the database is away: what was seen before stands, and ages."""
-    try:
-        await look_now()
-    except (*Unreachable, Wait):
-        seen.up = False
-    except PostgresError:  # it answers, but has no tables of ours yet
-        seen.up = True
+class Watcher:
+    """Looks at the copy, one look at a time; whoever asks waits for it no longer than `PATIENCE`."""
 
+    def __init__(self, look_now: Callable[[], Awaitable[None]]) -> None:
+        self.look_now = look_now
+        self.looking: asyncio.Task[None] | None = None
 
-@asynccontextmanager
-async def kept(look_now: Callable[[], Awaitable[None]]) -> AsyncIterator[None]:
-    """Look every so often for the length of the block."""
+    async def look(self) -> bool:
+        """Look; whether the database answered. When it did not, what was seen before stands, and ages."""
+        if self.looking is None or self.looking.done():
+            self.looking = asyncio.create_task(self.try_to_look())
+        await asyncio.wait({self.looking}, timeout=PATIENCE)
+        if not self.looking.done():
+            seen.up = False
+        return bool(seen.up)
 
-    async def keep() -> None:
+    async def try_to_look(self) -> None:
+        """Look, and note whether the database is away."""
+        try:
+            await self.look_now()
+        except (*Unreachable, Wait):
+            seen.up = False
+        except PostgresError:  # it answers, but has no tables of ours yet
+            seen.up, seen.cursor = True, None
+
+    @asynccontextmanager
+    async def kept(self) -> AsyncIterator[None]:
+        """Look every so often for the length of the block."""
+        keeping = asyncio.create_task(self.keep())
+        try:
+            yield
+        finally:
+            for task in (keeping, self.looking):
+                if task is not None:
+                    task.cancel()
+                    await asyncio.wait({task}, timeout=PATIENCE)
+
+    async def keep(self) -> None:
+        """Look every so often."""
         while True:
-            await try_to(look_now)
+            await self.look()
             await asyncio.sleep(EVERY)
-
-    keeping = asyncio.create_task(keep())
-    try:
-        yield
-    finally:
-        keeping.cancel()
-        with suppress(asyncio.CancelledError):
-            await keeping
 
 
 def up() -> Iterable[Observation]:

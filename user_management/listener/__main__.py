@@ -78,7 +78,13 @@ async def listen(settings: Settings) -> None:
         log.warning("sandbox.followed", url=source.base_url, hint=configuration.MADE_UP)
     async with (
         session.open_pool(url, size=settings.database_pool_size, application="user-management-listener") as pool,
-        monitoring.serving(pool, host=settings.host, port=settings.monitoring_port, stale_after=settings.stale_after),
+        monitoring.serving(
+            pool,
+            host=settings.host,
+            port=settings.monitoring_port,
+            stale_after=settings.stale_after,
+            source=source.name,
+        ),
     ):
         backoff = Backoff(settings.backoff_initial, settings.backoff_max)
         await daemon.unless_stopping(stopping, check_database(url, backoff))

@@ -171,9 +171,9 @@ async def poll(listener: Listener) -> Pulled:
         return Pulled(None, drained=False)
     if not fetched.page.events:
         return await pull.commit(listener.pool, listener.resources, fetched)
-    answered = time.time_ns()
     with spans.story("poll", began=began) as span:
-        spans.past("GET /events", began=began, ended=answered, kind=SpanKind.CLIENT)
+        told: spans.Attributes = {**listener.workos.attributes("GET", "/events"), "http.response.status_code": 200}
+        spans.past("GET /events", began=fetched.began, ended=fetched.ended, attributes=told, kind=SpanKind.CLIENT)
         pulled = await pull.commit(listener.pool, listener.resources, fetched)
         span.set_attributes(pull.summary(pulled))
         report_page(pulled)

@@ -8,12 +8,12 @@ from http import HTTPStatus
 from typing import Any
 
 import uvicorn
-from asyncpg import PostgresError
 
 from user_management.db import jsontext
-from user_management.db.session import Pool, Unreachable
-from user_management.errors import Misconfigured, Wait
+from user_management.db.session import Pool
+from user_management.errors import Misconfigured
 from user_management.journal import watch
+from user_management.journal.watch import Watcher
 from user_management.listener import backfills
 from user_management.telemetry import exposition
 
@@ -33,7 +33,7 @@ class Server(uvicorn.Server):
 
 
 @asynccontextmanager
-async def serving(pool: Pool, *, host: str, port: int, stale_after: float) -> AsyncIterator[None]:
+async def serving(pool: Pool, *, host: str, port: int, stale_after: float, source: str) -> AsyncIterator[None]:
     """Keep the gauges, and answer on a port for the length of the block; on none when it is 0."""
 
     async def look() -> None:
@@ -41,11 +41,17 @@ async def serving(pool: Pool, *, host: str, port: int, stale_after: float) -> As
             await watch.look(connection, stale_after)
             backfills.newest.run = await backfills.latest(connection)
 
-    async with watch.kept(look):
+    watcher = Watcher(look)
+    async with watcher.kept():
         if not port:
             yield
             return
-        server = Server(uvicorn.Config(app(look), log_config=None, access_log=False, lifespan="off", ws="none"))
+        server = Server(
+            uvicorn.Config(
+                app(watcher, source),
+                log_config=None, access_log=False, lifespan="off", ws="none", timeout_graceful_shutdown=2,
+            )
+        )  # fmt: skip
         answering = asyncio.create_task(server.serve([bound(host, port)]))
         try:
             yield
@@ -62,13 +68,13 @@ def bound(host: str, port: int) -> socket.socket:
         raise Misconfigured(f"USER_MANAGEMENT_MONITORING_PORT {port} cannot be had: {error.strerror}.") from error
 
 
-def app(look: Callable[[], Awaitable[None]]) -> Callable[..., Awaitable[None]]:
+def app(watcher: Watcher, source: str) -> Callable[..., Awaitable[None]]:
     """The ASGI application."""
 
     async def application(
         scope: Message, _receive: Callable[[], Awaitable[Message]], send: Callable[[Message], Awaitable[None]]
     ) -> None:
-        status, kind, body = await answer(scope["path"], look)
+        status, kind, body = await answer(scope["path"], watcher, source)
         headers = [(b"content-type", kind.encode()), (b"content-length", str(len(body)).encode())]
         await send({"type": "http.response.start", "status": status, "headers": headers})
         await send({"type": "http.response.body", "body": body})
@@ -76,28 +82,24 @@ def app(look: Callable[[], Awaitable[None]]) -> Callable[..., Awaitable[None]]:
     return application
 
 
-async def answer(path: str, look: Callable[[], Awaitable[None]]) -> Answer:
+async def answer(path: str, watcher: Watcher, source: str) -> Answer:
     """What is answered on a path."""
     if path == "/metrics":
-        await watch.try_to(look)
+        await watcher.look()
         return HTTPStatus.OK, exposition.CONTENT_TYPE, exposition.own().encode()
     if path == "/api/health":
         return HTTPStatus.OK, JSON, b'{"status":"alive"}'
     if path == "/api/ready":
-        return await ready(look)
+        return ready(source, up=await watcher.look())
     return HTTPStatus.NOT_FOUND, JSON, b'{"detail":"There is /metrics, /api/health and /api/ready."}'
 
 
-async def ready(look: Callable[[], Awaitable[None]]) -> Answer:
+def ready(source: str, *, up: bool) -> Answer:
     """Whether the copy is complete and fresh, by the same judgement as everywhere."""
-    try:
-        await look()
-    except (*Unreachable, Wait):
-        return unready("The database does not answer.")
-    except PostgresError:
-        return unready("The database has no tables of ours yet: run `user-management migrate`.")
+    if not up:
+        return unready("The database does not answer.", source=source)
     found = watch.judged()
-    told = {"state": found.state.value, "age": found.age, "position": watch.seen.position}
+    told = {"state": found.state.value, "age": found.age, "position": watch.seen.position, "source": source}
     if found.reason is not None:
         return unready(f"Not ready: {found.reason}.", **told)
     return HTTPStatus.OK, JSON, jsontext.dumps({"status": "ready", **told}).encode()

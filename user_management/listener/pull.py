@@ -40,6 +40,9 @@ class Fetched:
     page: events.Page
     cursor: Cursor
     asked_at: datetime
+    began: int = 0
+    ended: int = 0
+    """When the request was sent and its answer there, in ns since 1970."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,7 +64,7 @@ async def fetch(pool: Pool, workos: WorkOS, types: Sequence[str]) -> Fetched:
     """The page behind the cursor; an event type WorkOS does not know is the operator's to take out."""
     async with pool.acquire() as connection:
         cursor = await cursors.read(connection)
-    asked_at = datetime.now(UTC)
+    asked_at, began = datetime.now(UTC), time.time_ns()
     try:
         page = await events.page(workos, types=types, after=cursor.event_id, since=cursor.since(HOLD_BACK))
     except Refused as refused:
@@ -71,7 +74,7 @@ async def fetch(pool: Pool, workos: WorkOS, types: Sequence[str]) -> Fetched:
         if cursor.event_id is not None and await answers(workos, types, asked_at - HOLD_BACK):
             raise CursorRefused(refused, cursor) from refused
         raise
-    return Fetched(page, cursor, asked_at)
+    return Fetched(page, cursor, asked_at, began, time.time_ns())
 
 
 async def answers(workos: WorkOS, types: Sequence[str], since: datetime) -> bool:
@@ -89,7 +92,7 @@ async def commit(pool: Pool, resources: Sequence[Resource], fetched: Fetched) ->
     told = [entries.of_event(event, received_at=fetched.asked_at) for event in fetched.page.events]
     async with transaction(pool) as connection:
         recorded = await record(connection, resources, told) if told else None
-        place = ahead(told, recorded.entries if recorded else (), fetched.cursor)
+        place = await ahead(connection, told, recorded.entries if recorded else (), fetched.cursor)
         if place is not None and place.event_id is not None:
             await cursors.advance(connection, old=fetched.cursor, event_id=place.event_id, event_at=place.occurred_at)
         drained = fetched.page.end and (place is not None or not any(entry.identified for entry in told))
@@ -103,7 +106,7 @@ async def commit(pool: Pool, resources: Sequence[Resource], fetched: Fetched) ->
     return Pulled(recorded, drained, moved=place is not None)
 
 
-def ahead(told: Sequence[Entry], new: Sequence[Entry], cursor: Cursor) -> Entry | None:
+async def ahead(connection: Connection, told: Sequence[Entry], new: Sequence[Entry], cursor: Cursor) -> Entry | None:
     """The event of a page that the cursor moves to: the last that was new, else the last that is not behind it.
 
     A page of nothing but events from behind the cursor is an old answer, which says nothing of the end. One of known
@@ -111,14 +114,16 @@ def ahead(told: Sequence[Entry], new: Sequence[Entry], cursor: Cursor) -> Entry 
     """
     fresh = next((entry for entry in reversed(new) if entry.identified), None)
     last = next((entry for entry in reversed(told) if entry.identified), None)
-    if fresh is not None or last is None or cursor.event_id is None or cursor.event_at is None:
+    if fresh is not None or last is None or last.event_id is None or cursor.event_id is None:
         return fresh or last
-    return None if last.event_id == cursor.event_id or last.occurred_at < cursor.event_at else last
+    positions = await entries.positions(connection, [cursor.event_id, last.event_id])
+    later = cursor.event_at is not None and last.occurred_at > cursor.event_at
+    return last if later or positions.get(last.event_id, 0) > positions.get(cursor.event_id, 0) else None
 
 
 async def link_writes(connection: Connection, recorded: Recorded) -> None:
     """Link the page to the traces of the writes, made through us, whose events it brought back."""
-    about = {entry.object_id: entry for entry in recorded.entries if entry.object_id is not None}
+    about = {entry.object_id: entry for entry in reversed(recorded.entries) if entry.object_id is not None}
     page = trace.get_current_span()
     for object_id, written in (await entries.origins(connection, list(about))).items():
         event_id = about[object_id].event_id or ""

@@ -6,9 +6,14 @@ import sys
 from collections.abc import Collection
 from importlib.metadata import version
 
+from opentelemetry.metrics import get_meter_provider
 from opentelemetry.sdk.resources import Resource
+from opentelemetry.trace import get_tracer_provider
 
 from user_management.telemetry import logs, readers
+
+FAREWELL = 2
+"""Seconds that each signal may take to be sent when a process ends."""
 
 
 def configure(
@@ -29,6 +34,14 @@ def configure(
         from user_management.telemetry import traces  # noqa: PLC0415  megabytes that only those who trace should pay
 
         traces.configure(resource, endpoint=endpoint, share=share)
+
+
+def flush() -> None:
+    """Send what was not sent yet, within some seconds: a worker process ends without the interpreter's farewell."""
+    for provider in (get_tracer_provider(), get_meter_provider()):
+        force_flush = getattr(provider, "force_flush", None)  # only the SDK's have one
+        if force_flush is not None:
+            force_flush(FAREWELL * 1000)
 
 
 def as_json(environment: str) -> bool:

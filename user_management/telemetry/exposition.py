@@ -14,15 +14,21 @@ from contextlib import asynccontextmanager, contextmanager, suppress
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
+import structlog
 from prometheus_client import generate_latest
 
 from user_management.telemetry.readers import registry
+
+log = structlog.get_logger(__name__)
 
 CONTENT_TYPE = "text/plain; version=0.0.4; charset=utf-8"
 FOLDER = "USER_MANAGEMENT_WORKERS_FOLDER"
 """Where workers meet; set by the process that starts them, for nobody else."""
 PATIENCE = 1.0
 """Seconds a worker has to answer another."""
+
+END = "# EOF\n"
+"""What a worker says last, so that half a text is not taken for a whole one."""
 
 SAMPLE = re.compile(r"^(?P<name>[a-zA-Z_:][a-zA-Z0-9_:]*)(?:\{(?P<labels>.*)\})? (?P<value>\S+)$")
 
@@ -95,7 +101,12 @@ async def shared(place: Path | None) -> AsyncIterator[None]:
         yield
         return
     path = place / f"{os.getpid()}.sock"
-    server = await asyncio.start_unix_server(tell, path)
+    try:
+        server = await asyncio.start_unix_server(tell, path)
+    except OSError as error:  # the folder's name is too long for a socket's, say
+        log.warning("metrics.apart", error=str(error), hint="each scrape tells of one worker only; set TMPDIR")
+        yield
+        return
     try:
         yield
     finally:
@@ -106,21 +117,23 @@ async def shared(place: Path | None) -> AsyncIterator[None]:
 async def tell(_reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
     """Tell another worker what this one counted."""
     with suppress(ConnectionError):
-        writer.write(own().encode())
+        writer.write(f"{own()}\n{END}".encode())
         await writer.drain()
     writer.close()
 
 
 async def ask(path: Path) -> str:
-    """What another worker counted; nothing when it is no more."""
+    """What another worker counted; nothing when it is no more, or ends before it has told everything."""
     try:
         async with asyncio.timeout(PATIENCE):
             reader, writer = await asyncio.open_unix_connection(path)
-            text = await reader.read()
-            writer.close()
+            try:
+                text = (await reader.read()).decode()
+            finally:
+                writer.close()
     except OSError:  # it is no more, or too busy to answer now; TimeoutError is one of these
         return ""
-    return text.decode()
+    return text.removesuffix(END) if text.endswith(END) else ""
 
 
 async def everything(place: Path | None) -> str:

@@ -14,6 +14,8 @@ from prometheus_client import CollectorRegistry, GCCollector, PlatformCollector,
 
 from user_management.telemetry.histograms import HISTOGRAMS
 
+SECONDS = 3.0
+"""What one attempt to send may take, its repetitions included."""
 SCOPE = InstrumentationScope("user_management")
 
 
@@ -55,5 +57,5 @@ def collect(resource: Resource, *, endpoint: str = "") -> None:
             OTLPMetricExporter,
         )
 
-        readers.append(Periodic(OTLPMetricExporter(endpoint=f"{endpoint}/v1/metrics")))
+        readers.append(Periodic(OTLPMetricExporter(endpoint=f"{endpoint}/v1/metrics", timeout=SECONDS)))
     metrics.set_meter_provider(MeterProvider(readers, resource))

@@ -32,6 +32,7 @@ TABLE = re.compile(r"\b(?:FROM|INTO|UPDATE)\s+([a-z_]+)", re.IGNORECASE)
 class Sampling:
     """The share of stories that are told, 0 to 1; a caller who brings a trace has decided for themselves."""
 
+    on = False
     share = 0.0
 
     def chosen(self) -> bool:

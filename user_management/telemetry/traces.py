@@ -9,10 +9,13 @@ from opentelemetry.sdk.trace.sampling import DEFAULT_ON
 
 from user_management.telemetry.spans import sampling
 
+SECONDS = 3.0
+"""What one attempt to send may take, its repetitions included: a collector that is away must not hold up an end."""
+
 
 def configure(resource: Resource, *, endpoint: str, share: float) -> None:
     """Send a share of this process's traces to an OTLP endpoint over HTTP."""
-    tell(resource, BatchSpanProcessor(OTLPSpanExporter(endpoint=f"{endpoint}/v1/traces")), share=share)
+    tell(resource, BatchSpanProcessor(OTLPSpanExporter(endpoint=f"{endpoint}/v1/traces", timeout=SECONDS)), share=share)
 
 
 def tell(resource: Resource, listener: SpanProcessor, *, share: float) -> None:
@@ -21,4 +24,4 @@ def tell(resource: Resource, listener: SpanProcessor, *, share: float) -> None:
     provider = TracerProvider(resource=resource, sampler=DEFAULT_ON)
     provider.add_span_processor(listener)
     trace.set_tracer_provider(provider)
-    sampling.share = share
+    sampling.share, sampling.on = share, True

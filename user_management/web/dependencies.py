@@ -8,7 +8,7 @@ from typing import Any
 
 from starlette.requests import Request
 
-from user_management.journal import watch
+from user_management.journal.watch import Watcher
 from user_management.mirror.engine.resource import Resource
 from user_management.services.workos.client import WorkOS
 from user_management.web.connections import Connections
@@ -22,14 +22,10 @@ class Backend:
     workos: WorkOS
     resources: Sequence[Resource]
     stale_after: float
+    watcher: Watcher
     sandbox: bool = False
     workers: Path | None = None
     writes: set[asyncio.Task[Any]] = field(default_factory=set)
-
-    async def look(self) -> None:
-        """See how the copy is, for the gauges."""
-        async with self.connections.one() as connection:
-            await watch.look(connection, self.stale_after)
 
 
 def backend(request: Request) -> Backend:

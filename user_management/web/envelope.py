@@ -7,7 +7,7 @@ import time
 import structlog
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from user_management.telemetry import metrics
+from user_management.telemetry import metrics, spans
 from user_management.web import errors, tracing
 
 log = structlog.get_logger(__name__)
@@ -47,6 +47,8 @@ class Envelope:
         try:
             await self.app(scope, receive, stamped)
         except Exception as error:
+            if span is not None:
+                spans.fail(span, error)
             if started:
                 raise
             log.exception("request.failed", method=scope["method"], path=scope["path"])

@@ -10,8 +10,10 @@ from typing import TypeAlias
 import httpx
 from fastapi import FastAPI
 
+from user_management import telemetry
 from user_management.db import session
 from user_management.journal import checkpoints, cursor, watch
+from user_management.journal.watch import Watcher
 from user_management.mirror.engine import catalog
 from user_management.services.workos import client
 from user_management.services.workos.client import WorkOS
@@ -61,11 +63,18 @@ async def opened(options: Options, http: httpx.AsyncClient | None) -> AsyncItera
         async with session.transaction(pool) as connection:
             await checkpoints.ensure(connection, [resource.name for resource in resources])
             await cursor.ensure(connection)
+        connections = Connections(pool)
+
+        async def look() -> None:
+            async with connections.one() as connection:
+                await watch.look(connection, options.stale_after)
+
         backend = Backend(
-            Connections(pool), workos, resources, options.stale_after, sandbox=options.sandbox, workers=options.workers
-        )
+            connections, workos, resources, options.stale_after, Watcher(look),
+            sandbox=options.sandbox, workers=options.workers,
+        )  # fmt: skip
         try:
-            async with exposition.shared(options.workers), watch.kept(backend.look):
+            async with exposition.shared(options.workers), backend.watcher.kept():
                 yield backend
             await asyncio.gather(*backend.writes, return_exceptions=True)
         finally:
@@ -80,5 +89,6 @@ def lifespan(options: Options, http: httpx.AsyncClient | None) -> Lifespan:
         async with opened(options, http) as backend:
             app.state.backend = backend
             yield
+        await asyncio.to_thread(telemetry.flush)
 
     return span

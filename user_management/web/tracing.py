@@ -1,10 +1,11 @@
 """The span of a request: begun if it is chosen, named by its route, without anything that could name a person."""
 
+import re
 from contextvars import Token
 
 from opentelemetry import context, trace
 from opentelemetry.context import Context
-from opentelemetry.trace import Span, SpanKind, Status, StatusCode
+from opentelemetry.trace import INVALID_SPAN_CONTEXT, Span, SpanKind, Status, StatusCode
 from starlette.types import Scope
 
 from user_management.telemetry import spans
@@ -13,18 +14,17 @@ METHODS = frozenset({"CONNECT", "DELETE", "GET", "HEAD", "OPTIONS", "PATCH", "PO
 UNTOLD = frozenset({"/metrics", "/api/health", "/api/ready"})
 """What machines ask every few seconds."""
 FAILED = 500
+ID = re.compile(r"[a-z_]+_[0-9A-Z]{26}")
+NOWHERE = Context()
 
 
 def begin(scope: Scope, request_id: str, parent: bytes | None) -> Span | None:
     """The span of a request that is traced: one whose caller traces it, or one that is chosen; else None."""
-    if not spans.sampling.share or scope["path"] in UNTOLD:
+    if not spans.sampling.on or scope["path"] in UNTOLD:
         return None
-    if parent is not None:
-        around = spans.propagator.extract({"traceparent": parent.decode("latin-1")}, Context())
-        traced = trace.get_current_span(around).get_span_context().trace_flags.sampled
-    else:
-        around, traced = Context(), spans.sampling.chosen()
-    if not traced:
+    around = spans.propagator.extract({"traceparent": parent.decode("latin-1")}, Context()) if parent else NOWHERE
+    caller = trace.get_current_span(around).get_span_context() if parent else INVALID_SPAN_CONTEXT
+    if not (caller.trace_flags.sampled if caller.is_valid else spans.sampling.chosen()):
         return None
     attributes = {
         "http.request.method": method(scope),
@@ -48,11 +48,16 @@ def leave(span: Span | None, token: Token[Context] | None, scope: Scope, route: 
     if route:
         span.update_name(f"{method(scope)} {route}")
         span.set_attribute("http.route", route)
-        span.set_attribute("url.path", route if "external_id" in route else scope["path"])
+        span.set_attribute("url.path", scope["path"] if all(map(impersonal, scope["path_params"].values())) else route)
     if status >= FAILED:
         span.set_attribute("error.type", str(status))
         span.set_status(Status(StatusCode.ERROR))
     span.end()
+
+
+def impersonal(value: str) -> bool:
+    """Whether a value from a path is an id as WorkOS makes them; whatever else people write there may name somebody."""
+    return ID.fullmatch(value) is not None
 
 
 def route(scope: Scope) -> str:

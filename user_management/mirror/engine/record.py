@@ -179,7 +179,9 @@ def report(recorded: Recorded, lane: Lane, *, began: float) -> None:
     """Count what a page came to, once it is committed; `began` is when its recording did (`time.perf_counter`)."""
     metrics.page_duration.record(time.perf_counter() - began, lane.value)
     metrics.page_entries.record(len(recorded.entries), lane.value)
-    counts = Counter((entry.type, entry.verdict.value) for entry in recorded.entries)
+    # Types that no resource knows are counted as one: their names are anybody's.
+    unknown = Verdict.UNKNOWN
+    counts = Counter(("other" if e.verdict is unknown else e.type, e.verdict.value) for e in recorded.entries)
     for (type_, outcome), count in counts.items():
         metrics.entries.add(count, {"lane": lane.value, "type": type_, "outcome": outcome})
 

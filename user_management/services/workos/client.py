@@ -65,6 +65,10 @@ class WorkOS:
     timeout: float = 30.0
     host: str = ""
 
+    def attributes(self, method: str, path: str) -> dict[str, str]:
+        """What traces and metrics say of a request to the template of a path."""
+        return {"http.request.method": method, "url.template": path, "server.address": self.host}
+
     async def request(
         self,
         method: str,
@@ -74,7 +78,7 @@ class WorkOS:
         body: Mapping[str, Any] | None = None,
     ) -> dict[str, Any]:
         """WorkOS's answer as it came (`{}` when it is empty or not JSON); errors of `services.workos.errors`."""
-        with observed(method.upper(), template(path), self.host):
+        with observed(self.attributes(method.upper(), template(path))):
             try:
                 return await self.sdk.request_raw(
                     method,
@@ -91,23 +95,23 @@ class WorkOS:
 
 
 @contextmanager
-def observed(method: str, path: str, host: str) -> Iterator[None]:
+def observed(told: dict[str, str]) -> Iterator[None]:
     """Count and trace one request by the template of its path; its query stays out, for it may name people."""
     began, failure = time.perf_counter(), None
     token = answered.set(None)
     metrics.budget.spend()
-    told = {"http.request.method": method, "url.template": path, "server.address": host}
-    with spans.step(f"{method} {path}", told, kind=SpanKind.CLIENT) as span:
+    name = f"{told['http.request.method']} {told['url.template']}"
+    with spans.step(name, told, kind=SpanKind.CLIENT) as span:
         try:
             yield
-        except Exception as error:
+        except BaseException as error:
             failure = type(error).__name__
             raise
         finally:
             status = answered.get()
             if status is not None:
                 span.set_attribute("http.response.status_code", status)
-            metrics.calls.record(time.perf_counter() - began, method, path, host, status, failure)
+            metrics.calls.record(time.perf_counter() - began, *told.values(), status, failure)
             answered.reset(token)
 
 
@@ -122,7 +126,7 @@ def template(path: tuple[str, ...]) -> str:
 
 @asynccontextmanager
 async def connect(*, api_key: str, client_id: str, base_url: str, seconds: float) -> AsyncIterator[WorkOS]:
-    """A connection over an httpx client of ours, which OpenTelemetry can trace; each request may take `seconds`."""
+    """A connection over an httpx client of ours; each request may take `seconds`."""
     async with httpx.AsyncClient(limits=httpx.Limits(max_connections=20)) as http:
         yield over(http, api_key=api_key, client_id=client_id, base_url=base_url, seconds=seconds)
 

@@ -120,7 +120,7 @@ async def test_the_listener_answers_for_itself(collected: None, following: Liste
     """Its metrics, whether it is alive, and the same judgement of the copy as the API's."""
     pool, port = following.pool, ports.free()
     async with (
-        monitoring.serving(pool, host="127.0.0.1", port=port, stale_after=3600),
+        monitoring.serving(pool, host="127.0.0.1", port=port, stale_after=3600, source="sandbox"),
         httpx.AsyncClient(base_url=f"http://127.0.0.1:{port}", timeout=PATIENCE) as listener,
     ):
         await until(lambda: answers(listener))

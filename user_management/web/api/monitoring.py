@@ -1,13 +1,13 @@
 """Monitoring: whether the API is alive, and whether the copy is complete and fresh."""
 
-from datetime import UTC, datetime
 from typing import Annotated, Literal
 
 from fastapi import APIRouter, Request, Response
 from pydantic import AwareDatetime, BaseModel, ConfigDict, Field
 
 from user_management.db import jsontext
-from user_management.journal import checkpoints, cursor, freshness, watch
+from user_management.db.session import DatabaseUnavailable
+from user_management.journal import watch
 from user_management.journal.freshness import Freshness, State
 from user_management.journal.timestamps import render
 from user_management.telemetry import exposition
@@ -69,15 +69,9 @@ async def health(_request: Request) -> Response:
 
 async def ready(request: Request) -> Response:
     """Whether the copy is complete and fresh enough to be used."""
-    async with backend(request).connections.one() as connection:
-        place, reached = await cursor.read(connection), await checkpoints.read(connection)
-    found = freshness.judge(
-        now=datetime.now(UTC),
-        drained_at=place.drained_at,
-        ready_at=place.ready_at,
-        stale_after=backend(request).stale_after,
-    )
-    return answer(found, reached.get(checkpoints.HEAD, 0), sandbox=backend(request).sandbox)
+    if not await backend(request).watcher.look():
+        raise DatabaseUnavailable("The database does not answer.")
+    return answer(watch.judged(), watch.seen.position, sandbox=backend(request).sandbox)
 
 
 def answer(found: Freshness, position: int, *, sandbox: bool) -> Response:
@@ -92,7 +86,7 @@ def answer(found: Freshness, position: int, *, sandbox: bool) -> Response:
 
 async def metrics(request: Request) -> Response:
     """What was counted, by every worker process that serves this port, as Prometheus reads it."""
-    await watch.try_to(backend(request).look)
+    await backend(request).watcher.look()
     text = await exposition.everything(backend(request).workers)
     return Response(text, media_type=exposition.CONTENT_TYPE, headers={"Cache-Control": "no-store"})
 
