@@ -26,19 +26,18 @@ Samples = dict[tuple[str, frozenset[tuple[str, str]]], float]
 
 def samples(text: str) -> Samples:
     """Every sample of an exposition, without the process it is of."""
-    return {
-        (
-            one.name,
-            frozenset((key, value) for key, value in one.labels.items() if key != "service_instance_id"),
-        ): one.value
-        for family in text_string_to_metric_families(text)
-        for one in family.samples
-    }
+    families = text_string_to_metric_families(text)
+    return {(one.name, told(one.labels)): one.value for family in families for one in family.samples}
+
+
+def told(labels: dict[str, str]) -> frozenset[tuple[str, str]]:
+    """What labels say: an empty one is none, and is there only because another sample of the metric has one."""
+    return frozenset((key, value) for key, value in labels.items() if value and key != "service_instance_id")
 
 
 def value(found: Samples, name: str, **labels: str) -> float:
     """One sample; 0 where there is none yet."""
-    return found.get((name, frozenset(labels.items())), 0.0)
+    return found.get((name, told(labels)), 0.0)
 
 
 async def scraped(api: httpx.AsyncClient) -> Samples:

@@ -14,7 +14,8 @@ from user_management.tests.support.local_workos import LocalWorkOS
 from user_management.tests.telemetry.conftest import Told
 from user_management.tests.web.conftest import Serve
 
-ADA = {"email": "ada@example.com", "first_name": "Ada"}
+ADA = {"email": "lovelace@example.com", "first_name": "Lovelace"}
+"""A person whose name no trace id can spell."""
 
 
 async def test_the_story_of_one_write(serve: Serve, local: LocalWorkOS, following: Listener, told: Told) -> None:
@@ -94,15 +95,15 @@ async def test_a_read_is_traced_with_its_sql(serve: Serve, local: LocalWorkOS, t
 async def test_no_trace_names_a_person(serve: Serve, local: LocalWorkOS, following: Listener, told: Told) -> None:
     """Neither addresses in queries, nor external ids in paths, nor what WorkOS refuses with."""
     async with serve(local.http) as api:
-        await api.post("/api/users", json={**ADA, "external_id": "ada-42", "password": "hunter2-correct-horse"})
+        await api.post("/api/users", json={**ADA, "external_id": "lovelace-42", "password": "hunter2-correct-horse"})
         assert (await api.post("/api/users", json=ADA)).status_code == 400
-        await api.get("/api/users?email=ada@example.com")
-        await api.get("/api/users/external_id/ada-42")
-        await api.get("/nowhere/ada@example.com")
+        await api.get("/api/users?email=lovelace@example.com")
+        await api.get("/api/users/external_id/lovelace-42")
+        await api.get("/nowhere/lovelace@example.com")
     await daemon.poll(following)
     text = "\n".join(span.to_json() for span in await told.spans())
     assert "GET /api/users/external_id/{external_id}" in text
-    for word in ("ada", "Ada", "example.com", "hunter2", "sk_sandbox"):
+    for word in ("lovelace", "Lovelace", "example.com", "hunter2", "sk_sandbox"):
         assert word not in text, word
 
 

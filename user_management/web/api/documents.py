@@ -6,6 +6,7 @@ from typing import Any, Generic, TypeVar
 
 from fastapi.routing import APIRoute
 from pydantic import BaseModel, ConfigDict, create_model
+from starlette.responses import PlainTextResponse
 from starlette.routing import BaseRoute
 
 from user_management.mirror.engine.resource import Resource
@@ -170,6 +171,7 @@ def of_metrics() -> dict[str, Any]:
         "tags": ["monitoring"],
         "summary": "What was counted",
         "description": "Prometheus text, of every worker process that serves this port.",
+        "response_class": PlainTextResponse,
         "responses": {
             200: {
                 "description": "Each metric with its help, its type and its samples.",
