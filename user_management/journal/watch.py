@@ -53,6 +53,8 @@ class Watcher:
 
     async def look(self) -> bool:
         """Look; whether the database answered. When it did not, what was seen before stands, and ages."""
+        if self.looking is not None:  # a look that has begun before we asked may have missed something
+            await asyncio.wait({self.looking}, timeout=PATIENCE)
         if self.looking is None or self.looking.done():
             self.looking = asyncio.create_task(self.try_to_look())
         await asyncio.wait({self.looking}, timeout=PATIENCE)

@@ -110,15 +110,15 @@ async def ahead(connection: Connection, told: Sequence[Entry], new: Sequence[Ent
     """The event of a page that the cursor moves to: the last that was new, else the last that is not behind it.
 
     A page of nothing but events from behind the cursor is an old answer, which says nothing of the end. One of known
-    events before us is not: after a cursor was lost, the journal is ahead of it.
+    events before us is not: after a cursor was lost, the journal is ahead of it. Which is which the journal's own order
+    tells; times may be equal, or descend.
     """
     fresh = next((entry for entry in reversed(new) if entry.identified), None)
     last = next((entry for entry in reversed(told) if entry.identified), None)
     if fresh is not None or last is None or last.event_id is None or cursor.event_id is None:
         return fresh or last
     positions = await entries.positions(connection, [cursor.event_id, last.event_id])
-    later = cursor.event_at is not None and last.occurred_at > cursor.event_at
-    return last if later or positions.get(last.event_id, 0) > positions.get(cursor.event_id, 0) else None
+    return last if positions.get(last.event_id, 0) > positions.get(cursor.event_id, 0) else None
 
 
 async def link_writes(connection: Connection, recorded: Recorded) -> None:

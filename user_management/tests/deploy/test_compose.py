@@ -10,7 +10,8 @@ import pytest
 from user_management.tests.deploy.conftest import DEPLOY, run
 
 FILES = sorted(DEPLOY.glob("docker-compose*.yml"))
-OVER = [(), ("dev",), ("otlp",), ("observability",), ("otlp", "observability"), ("dev", "otlp", "observability")]
+OVER = [(), ("dev",), ("otlp",), ("observability",), ("otlp", "observability"), ("dev", "otlp", "observability"),
+        ("key",), ("dev", "key"), ("otlp", "observability", "key")]  # fmt: skip
 PORTS = {"api": 8000, "listener": 9464, "sandbox": 4100, "grafana": 3000, "prometheus": 9090}
 """What answers inside the containers that are asked for their health."""
 
@@ -31,7 +32,8 @@ def stack(compose: tuple[str, ...], over: tuple[str, ...], *options: str, **envi
     """The services of a combination, as Compose understands them."""
     names = ["docker-compose.yml", *(f"docker-compose.{name}.yml" for name in over)]
     files = [part for name in names for part in ("-f", str(DEPLOY / name))]
-    done = run(*compose, *files, *options, "config", "--format", "json", environment=environment)
+    key = {"USER_MANAGEMENT_WORKOS_API_KEY": "sk_test"} if "key" in over else {}
+    done = run(*compose, *files, *options, "config", "--format", "json", environment={**key, **environment})
     assert (done.returncode, done.stderr) == (0, "")
     services: dict[str, Any] = json.loads(done.stdout)["services"]
     return services

@@ -1,6 +1,7 @@
 """A page and the cursor: together or not at all."""
 
 import dataclasses
+from datetime import UTC, datetime
 from typing import Any
 
 import pytest
@@ -12,6 +13,7 @@ from user_management.journal.cursor import CursorMoved
 from user_management.listener import pull
 from user_management.listener.daemon import Listener
 from user_management.services.workos.errors import BadAnswer, WorkOSUnavailable
+from user_management.services.workos.events import Page
 from user_management.tests.support import copies
 from user_management.tests.support.local_workos import LocalWorkOS
 
@@ -109,6 +111,31 @@ async def test_a_repeated_page_says_nothing_of_the_end(listener: Listener, local
     repeated = await commit(listener, again)
     assert (first.page.end, repeated.drained, repeated.more) == (True, False, False)
     assert await place(listener.pool) == first.page.events[-1]["id"]
+
+
+@pytest.mark.parametrize("step", [-1, 0])
+async def test_known_events_are_gone_over_whatever_their_clocks_say(listener: Listener, step: int) -> None:
+    """The order of the feed counts: neither times that descend nor equal ones hold us up, or take us back."""
+    first, second = ([story(number, step) for number in numbers] for numbers in (range(3), range(3, 6)))
+    for events in (first, second):
+        await commit(listener, await told(listener, events))
+    await listener.pool.execute("UPDATE cursor SET event_id = NULL, event_at = NULL")
+    again = [await commit(listener, await told(listener, events)) for events in (first, second)]
+    assert ([page.moved for page in again], await place(listener.pool)) == ([True, True], "event_5")
+    stale = await commit(listener, await told(listener, first))
+    assert (stale.moved, stale.drained, await place(listener.pool)) == (False, False, "event_5")
+
+
+def story(number: int, step: int) -> dict[str, Any]:
+    """An event, so many steps of a second later than the first."""
+    at = f"2026-01-01T00:00:{30 + number * step:02}.000Z"
+    return {"object": "event", "id": f"event_{number}", "event": "told", "created_at": at, "data": {"id": str(number)}}
+
+
+async def told(listener: Listener, events: list[dict[str, Any]]) -> pull.Fetched:
+    """A page of these events, as if fetched just now."""
+    async with listener.pool.acquire() as connection:
+        return pull.Fetched(Page(events, end=True), await cursors.read(connection), datetime.now(UTC))
 
 
 ODD: list[Any] = [

@@ -77,6 +77,6 @@ class Told:
 def told() -> Iterator[Told]:
     """Everything is traced, into memory, for the length of the test."""
     memory().clear()
-    sampling.share = 1.0
+    sampling.share, sampling.on = 1.0, True
     yield Told()
-    sampling.share = 0.0
+    sampling.share, sampling.on = 0.0, False

@@ -2,6 +2,7 @@
 
 import os
 import re
+import signal
 import time
 from pathlib import Path
 
@@ -148,21 +149,32 @@ async def test_every_worker_is_in_the_answer(database_url: str, local: LocalWork
     server = await processes.start("user_management", environment=environment)
     try:
         async with httpx.AsyncClient(base_url=f"http://127.0.0.1:{port}", timeout=PATIENCE) as api:
-            await until(lambda: both(api))
+            first = await until_two(api)
+            os.kill(int(first.pop().rpartition(":")[2]), signal.SIGKILL)
+            later = await until_two(api, other_than=first)
+        assert first < later
     finally:
         status = await processes.end(server)
     assert status == 0
 
 
-async def both(api: httpx.AsyncClient) -> bool:
-    """Whether two processes are in the answer, each with every metric declared once."""
-    try:
-        text = (await api.get("/metrics")).text
-    except httpx.TransportError:
-        return False
-    declared = re.findall(r"^# TYPE (\S+)", text, re.MULTILINE)
-    assert len(declared) == len(set(declared))
-    return len(set(re.findall(r'service_instance_id="([^"]+)"', text))) == 2
+async def until_two(api: httpx.AsyncClient, *, other_than: set[str] = frozenset()) -> set[str]:  # type: ignore[assignment]  # read only
+    """The two processes of an answer, once there are two, of which one may be known; each metric is declared once."""
+    found: set[str] = set()
+
+    async def both() -> bool:
+        try:
+            text = (await api.get("/metrics")).text
+        except httpx.TransportError:
+            return False
+        declared = re.findall(r"^# TYPE (\S+)", text, re.MULTILINE)
+        assert len(declared) == len(set(declared))
+        found.clear()
+        found.update(re.findall(r'service_instance_id="([^"]+)"', text))
+        return len(found) == 2 and other_than <= found
+
+    await until(both)
+    return found
 
 
 def test_texts_are_merged_by_metric() -> None:

@@ -99,6 +99,7 @@ async def test_no_trace_names_a_person(serve: Serve, local: LocalWorkOS, followi
         assert (await api.post("/api/users", json=ADA)).status_code == 400
         await api.get("/api/users?email=lovelace@example.com")
         await api.get("/api/users/external_id/lovelace-42")
+        await api.get("/api/users/lovelace@example.com")
         await api.get("/nowhere/lovelace@example.com")
     await daemon.poll(following)
     text = "\n".join(span.to_json() for span in await told.spans())
@@ -127,12 +128,18 @@ async def test_the_caller_decides(serve: Serve, local: LocalWorkOS, told: Told, 
     assert {trace.format_trace_id(span.context.trace_id) for span in found if span.context} <= {"a" * 32}
 
 
-async def test_a_share_of_nothing_is_free(serve: Serve, local: LocalWorkOS, told: Told) -> None:
-    """Without tracing no span is made and no query is listened to, in a trace of the caller's either."""
-    sampling.share = 0.0
-    async with serve(local.http) as api:
-        await api.get("/api/users", headers={"traceparent": f"00-{'a' * 32}-{'b' * 16}-01"})
-    assert await told.tree() == []
+CALLERS = f"00-{'a' * 32}-{'b' * 16}-01"
+
+
+@pytest.mark.parametrize(
+    ("on", "caller", "spans"), [(True, CALLERS, 2), (True, None, 0), (True, "gibberish", 0), (False, CALLERS, 0)]
+)
+async def test_a_share_of_nothing(serve: Serve, told: Told, on: bool, caller: str | None, spans: int) -> None:
+    """Then only the traces of callers are told; and without an endpoint, not even those."""
+    sampling.share, sampling.on = 0.0, on
+    async with serve() as api:
+        await api.get("/api/users", headers={"traceparent": caller} if caller else {})
+    assert len(await told.spans()) == spans
 
 
 async def test_a_server_error_is_marked(serve: Serve, told: Told) -> None:
