@@ -20,7 +20,8 @@ from user_management.tests.support.local_workos import LocalWorkOS
 
 NUMBERS = count(1)
 FOREIGN = re.compile(
-    r"(USER_MANAGEMENT|OTEL|TTY)_.*|FORCE_COLOR|NO_COLOR|PY_COLORS|GITHUB_ACTIONS|.*_proxy", re.IGNORECASE
+    r"(USER_MANAGEMENT|OTEL|TTY)_.*|FORCE_COLOR|NO_COLOR|PY_COLORS|GITHUB_ACTIONS|M(AKE)?FLAGS|MAKELEVEL|.*_proxy",
+    re.IGNORECASE,
 )
 """Variables that change what our processes do, say or reach: those of the machine the tests run on do not count."""
 

@@ -2,6 +2,8 @@ import os
 import subprocess
 from pathlib import Path
 
+from user_management.tests.support.waiting import PATIENCE
+
 ROOT = Path(__file__).parents[3]
 DEPLOY = ROOT / "deploy"
 
@@ -15,6 +17,6 @@ def run(*command: str, cwd: Path = ROOT, environment: dict[str, str] | None = No
         env={**inherited, **(environment or {})},
         capture_output=True,
         text=True,
-        timeout=60,
+        timeout=PATIENCE,
         check=False,
     )

@@ -1,5 +1,6 @@
 """`make up`: with a WorkOS key it follows WorkOS, without one the sandbox."""
 
+import shutil
 from pathlib import Path
 
 import pytest
@@ -56,7 +57,7 @@ def test_each_target_adds_its_files(target: str, files: list[str], tmp_path: Pat
 def test_without_docker_it_says_so_in_a_sentence(tmp_path: Path) -> None:
     """Who has no Docker is told what is needed, and nothing else."""
     for name in ("make", "sh"):
-        (tmp_path / name).symlink_to(f"/usr/bin/{name}")
+        (tmp_path / name).symlink_to(shutil.which(name) or name)
     done = run("make", "-f", str(ROOT / "Makefile"), "ps", cwd=tmp_path, environment={"PATH": str(tmp_path)})
     assert (done.returncode, done.stdout.count("\n")) == (2, 1)
     assert done.stdout.startswith("Docker with Compose v2 is needed: https://")

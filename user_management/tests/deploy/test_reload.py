@@ -15,7 +15,7 @@ MODULE = """
 import signal, sys, time
 signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))
 print("begun" if __name__ == "__main__" else "imported", flush=True)
-time.sleep(60)
+time.sleep(3600)
 """
 
 
