@@ -22,6 +22,10 @@ with spans.story('poll'):
 """
 
 
+PATIENT = f"from user_management.telemetry import readers, traces; readers.SECONDS = traces.SECONDS = {PATIENCE}; "
+"""A busy machine is no collector that is away."""
+
+
 class Collector(HTTPServer):
     """Keeps what it is sent, by path."""
 
@@ -59,7 +63,7 @@ def collector() -> Iterator[Collector]:
 
 async def test_an_endpoint_is_sent_both_signals(collector: Collector) -> None:
     """Each at its own path, under the service's name; what was not sent yet goes out when the process ends."""
-    (fact,) = await logged(STORY, endpoint=f"http://127.0.0.1:{collector.server_port}")
+    (fact,) = await logged(STORY, before=PATIENT, endpoint=f"http://127.0.0.1:{collector.server_port}")
     assert fact["provider"] == "TracerProvider"
     assert set(collector.received) == {"/v1/traces", "/v1/metrics"}
     sent = [ExportTraceServiceRequest.FromString(each) for each in collector.received["/v1/traces"]]
@@ -83,7 +87,7 @@ async def test_without_an_endpoint_nothing_is_made() -> None:
 @pytest.mark.parametrize("signal", ["traces", "metrics"])
 async def test_only_what_is_wanted_is_sent(collector: Collector, signal: str) -> None:
     """Jaeger, for one, takes no metrics."""
-    await logged(STORY, endpoint=f"http://127.0.0.1:{collector.server_port}", signals=signal)
+    await logged(STORY, before=PATIENT, endpoint=f"http://127.0.0.1:{collector.server_port}", signals=signal)
     assert set(collector.received) == {f"/v1/{signal}"}
 
 

@@ -15,9 +15,11 @@ CONFIGURE = (
 LOGS = "import logging, structlog; log = structlog.get_logger('ours'); lib = logging.getLogger('lib'); "
 
 
-async def said(code: str, *, level: str = "info", endpoint: str = "", signals: str = "traces metrics") -> list[str]:
-    """The lines that a process of its own, set up for production, writes to stderr."""
-    setup = CONFIGURE.format(level=level) + f"endpoint={endpoint!r}, signals={signals.split()})\n"
+async def said(
+    code: str, *, before: str = "", level: str = "info", endpoint: str = "", signals: str = "traces metrics"
+) -> list[str]:
+    """The lines that a process of its own, set up for production, writes to stderr; `before` is run before that."""
+    setup = before + CONFIGURE.format(level=level) + f"endpoint={endpoint!r}, signals={signals.split()})\n"
     done = await asyncio.to_thread(
         subprocess.run,
         [sys.executable, "-W", "error::DeprecationWarning:user_management", "-c", setup + LOGS + "\n" + code],

@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 from prometheus_client.parser import text_string_to_metric_families
 
 from user_management.db.session import Pool
+from user_management.journal import watch
 from user_management.listener import daemon, monitoring
 from user_management.listener.daemon import Listener
 from user_management.telemetry import exposition, metrics
@@ -116,8 +117,11 @@ async def test_a_failure_is_counted_by_what_it_asks_for(
     assert {"429"} <= {one.get("http_response_status_code", "") for one in refused}
 
 
-async def test_the_listener_answers_for_itself(collected: None, following: Listener) -> None:
+async def test_the_listener_answers_for_itself(
+    collected: None, following: Listener, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """Its metrics, whether it is alive, and the same judgement of the copy as the API's."""
+    monkeypatch.setattr(watch, "PATIENCE", PATIENCE)
     pool, port = following.pool, ports.free()
     async with (
         monitoring.serving(pool, host="127.0.0.1", port=port, stale_after=3600, source="sandbox"),

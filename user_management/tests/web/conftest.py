@@ -10,11 +10,12 @@ import pytest
 import respx
 
 from user_management.db.session import Pool, transaction
-from user_management.journal import cursor, entries
+from user_management.journal import cursor, entries, watch
 from user_management.mirror.engine import catalog
 from user_management.mirror.engine.record import record
 from user_management.tests.support.local_workos import KEY, URL, LocalWorkOS
-from user_management.web import application
+from user_management.tests.support.waiting import PATIENCE
+from user_management.web import application, connections
 from user_management.web.lifespan import Options
 
 START = datetime(2026, 1, 1, tzinfo=UTC)
@@ -27,8 +28,10 @@ Tell = Callable[..., Awaitable[list[dict[str, Any]]]]
 
 
 @pytest.fixture
-def serve(database_url: str, pool: Pool) -> Serve:
-    """Serve the API over the test's database."""
+def serve(database_url: str, pool: Pool, monkeypatch: pytest.MonkeyPatch) -> Serve:
+    """Serve the API over the test's database, which is not away because the machine is busy."""
+    for each in (connections, watch):
+        monkeypatch.setattr(each, "PATIENCE", PATIENCE)
 
     @asynccontextmanager
     async def served(http: httpx.AsyncClient | None = None, **options: Any) -> AsyncIterator[httpx.AsyncClient]:
