@@ -10,6 +10,7 @@ import re
 import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from functools import lru_cache
 from typing import Any, Protocol
 
 from opentelemetry import trace
@@ -158,24 +159,26 @@ def queried(done: Query) -> None:
     """Tell of one query. asyncpg calls this in the context of whoever asked, so that the story is theirs."""
     ended = time.time_ns()
     began = ended - int(done.elapsed * 1e9)
-    text = " ".join(done.query.split())
-    operation, summary = summarized(text)
-    span = tracer.start_span(
-        summary,
-        kind=SpanKind.CLIENT,
-        start_time=began,
-        attributes={
-            "db.system.name": "postgresql",
-            "db.operation.name": operation,
-            "db.query.summary": summary,
-            "db.query.text": text[:LONGEST],
-            "db.namespace": done.conn_params.database,
-            "server.address": address(done.conn_addr),
-        },
-    )
+    said = described(done.query, done.conn_params.database, address(done.conn_addr))
+    span = tracer.start_span(str(said["db.query.summary"]), kind=SpanKind.CLIENT, start_time=began, attributes=said)
     if done.exception is not None:
         fail(span, done.exception)
     span.end(ended)
+
+
+@lru_cache(maxsize=512)
+def described(query: str, database: str, server: str) -> Attributes:
+    """What a span says of a statement; our statements are few, and looking through one costs more than a span."""
+    text = " ".join(query.split())
+    operation, summary = summarized(text)
+    return {
+        "db.system.name": "postgresql",
+        "db.operation.name": operation,
+        "db.query.summary": summary,
+        "db.query.text": text[:LONGEST],
+        "db.namespace": database,
+        "server.address": server,
+    }
 
 
 def summarized(text: str) -> tuple[str, str]:

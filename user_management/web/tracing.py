@@ -15,6 +15,7 @@ UNTOLD = frozenset({"/metrics", "/api/health", "/api/ready"})
 """What machines ask every few seconds."""
 FAILED = 500
 ID = re.compile(r"[a-z_]+_[0-9A-Z]{26}")
+"""An id as WorkOS makes them; whatever else people write into a path may name somebody."""
 NOWHERE = Context()
 
 
@@ -44,20 +45,16 @@ def leave(span: Span | None, token: Token[Context] | None, scope: Scope, route: 
     if span is None or token is None:
         return
     context.detach(token)
-    span.set_attribute("http.response.status_code", status)
+    told: dict[str, str | int] = {"http.response.status_code": status}
     if route:
         span.update_name(f"{method(scope)} {route}")
-        span.set_attribute("http.route", route)
-        span.set_attribute("url.path", scope["path"] if all(map(impersonal, scope["path_params"].values())) else route)
+        impersonal = all(ID.fullmatch(value) for value in scope["path_params"].values())
+        told |= {"http.route": route, "url.path": scope["path"] if impersonal else route}
     if status >= FAILED:
-        span.set_attribute("error.type", str(status))
+        told["error.type"] = str(status)
         span.set_status(Status(StatusCode.ERROR))
+    span.set_attributes(told)
     span.end()
-
-
-def impersonal(value: str) -> bool:
-    """Whether a value from a path is an id as WorkOS makes them; whatever else people write there may name somebody."""
-    return ID.fullmatch(value) is not None
 
 
 def route(scope: Scope) -> str:
