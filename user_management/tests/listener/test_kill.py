@@ -14,13 +14,28 @@ from user_management.tests.support.waiting import until
 
 async def equal(pool: Pool, local: LocalWorkOS) -> bool:
     """Whether the copy is complete and equals its source by now."""
-    if not await pool.fetchval("SELECT ready_at IS NOT NULL FROM cursor"):
-        return False
     try:
-        await copies.assert_equal_to_source(pool, local)
+        await assert_equal(pool, local)
     except (AssertionError, KeyError):
         return False
     return True
+
+
+async def assert_equal(pool: Pool, local: LocalWorkOS) -> None:
+    """The copy is complete and equals its source."""
+    cursor, run = await pool.fetchrow("SELECT * FROM cursor"), await pool.fetchrow("SELECT * FROM backfills")
+    assert cursor is not None
+    assert cursor["ready_at"] is not None, (dict(cursor), dict(run or {}))
+    await copies.assert_equal_to_source(pool, local)
+
+
+async def settle(pool: Pool, local: LocalWorkOS) -> None:
+    """Wait until the copy equals its source; if it never does, say what is missing."""
+    try:
+        await until(lambda: equal(pool, local))
+    except TimeoutError:
+        await assert_equal(pool, local)
+        raise
 
 
 async def meanwhile(local: LocalWorkOS, seconds: float, victim: Process) -> None:
@@ -43,7 +58,7 @@ async def test_killed_at_random_moments(database_url: str, pool: Pool, seed: int
             for _ in range(5):
                 await meanwhile(local, moments.uniform(0, 1), await start())
             survivor = await start()
-            await until(lambda: equal(pool, local))
+            await settle(pool, local)
             assert await processes.end(survivor) == 0
     await copies.assert_equal_to_journal(pool)
 
@@ -60,6 +75,6 @@ async def test_two_listeners_one_killed_again_and_again(database_url: str, pool:
                 victim = dice.randrange(2)
                 await meanwhile(local, dice.uniform(0, 1), both[victim])
                 both[victim] = await start()
-            await until(lambda: equal(pool, local))
+            await settle(pool, local)
             assert [await processes.end(one) for one in both] == [0, 0]
     await copies.assert_equal_to_journal(pool)
