@@ -15,14 +15,15 @@ from typing import Any
 import structlog
 
 from user_management.db.session import Connection, Pool, transaction
+from user_management.journal import checkpoints, entries
 from user_management.journal import cursor as cursors
-from user_management.journal import entries
 from user_management.journal.entries import Entry, Lane
 from user_management.listener import backfills
 from user_management.listener.backfills import Backfill, Phase
 from user_management.mirror.engine import store
-from user_management.mirror.engine.record import record, report
+from user_management.mirror.engine.record import Recorded, record, report
 from user_management.mirror.engine.resource import Resource
+from user_management.mirror.engine.verbs import TOUCH, Verb
 from user_management.services.workos import objects
 from user_management.services.workos.client import WorkOS
 from user_management.services.workos.errors import ObjectNotFound, Refused
@@ -52,6 +53,8 @@ class Step:
     place: Place
     found: list[Entry]
     following: Place | None
+    head: int = 0
+    """Where the journal ended before the page was asked for."""
 
 
 async def run(pool: Pool, workos: WorkOS, resources: Sequence[Resource], *, max_deletions: int) -> bool:
@@ -76,7 +79,7 @@ async def list_all(pool: Pool, workos: WorkOS, resources: Sequence[Resource], ru
             run = await move(pool, run, resource=resource.name, partition="", after="")
         async with aclosing(ahead(walk(pool, workos, resource, Place(run.partition, run.after)))) as batches:
             async for batch in batches:
-                run = await commit(pool, resources, resource, run, batch)
+                run = await commit(pool, workos, resources, resource, run, batch)
         log.info("backfill.listed", resource=resource.name, objects=run.listed, changed=run.changed)
     return await move(pool, run, phase=Phase.FOLLOWING.value, listed_at=datetime.now(UTC))
 
@@ -105,14 +108,20 @@ async def walk(pool: Pool, workos: WorkOS, resource: Resource, place: Place) -> 
     while following is not None:
         place = following
         parameters = {**listing.parameters, **({listing.parameter: place.partition} if listing.per else {})}
-        asked_at = datetime.now(UTC)
+        asked_at, head = datetime.now(UTC), await head_of(pool)
         page, place = await listed(workos, resource, parameters, place)
         if page.after:
             following = Place(place.partition, page.after)
         else:
             following = await next_partition(pool, listing.per, place.partition) if listing.per else None
         found = [entries.of_object(item, lane=Lane.LIST, type=resource.listed, at=asked_at) for item in page.objects]
-        yield Step(place, found, following)
+        yield Step(place, found, following, head)
+
+
+async def head_of(pool: Pool) -> int:
+    """Where the journal ends."""
+    async with pool.acquire() as connection:
+        return (await checkpoints.read(connection)).get(checkpoints.HEAD, 0)
 
 
 async def listed(
@@ -172,21 +181,58 @@ async def next_batch(queue: asyncio.Queue[Step], fetching: asyncio.Future[None])
     return first + [queue.get_nowait() for _ in range(queue.qsize())]
 
 
-async def commit(
-    pool: Pool, resources: Sequence[Resource], resource: Resource, run: Backfill, steps: Sequence[Step]
+async def commit(  # noqa: PLR0917  what a backfill works on, and what of it is at hand
+    pool: Pool, workos: WorkOS, resources: Sequence[Resource], resource: Resource, run: Backfill, steps: Sequence[Step]
 ) -> Backfill:
     """Record listed pages and move the run behind them, in one transaction."""
-    found = [entry for step in steps for entry in step.found]
-    place = steps[-1].following or steps[-1].place
-    told = {"user_management.pages": len(steps), "user_management.objects": len(found)}
+    told = {"user_management.pages": len(steps), "user_management.objects": sum(len(step.found) for step in steps)}
     began = time.perf_counter()
     with spans.story(f"backfill {resource.name}", attributes=told) as span:
-        async with transaction(pool) as connection:
-            recorded = await record(connection, resources, found)
-            moved = await step_on(connection, resource, run, place, found, changed=len(recorded.entries))
+        moved, recorded = await write(pool, workos, resources, resource, run, steps)
         span.set_attribute("user_management.entries", len(recorded.entries))
     report(recorded, Lane.LIST, began=began)
     return moved
+
+
+async def write(  # noqa: PLR0917  likewise
+    pool: Pool, workos: WorkOS, resources: Sequence[Resource], resource: Resource, run: Backfill, steps: Sequence[Step]
+) -> tuple[Backfill, Recorded]:
+    """Write listed pages, once none of their objects was overtaken by a touch: those are read again first."""
+    found, head = [entry for step in steps for entry in step.found], steps[0].head
+    while True:
+        async with transaction(pool) as connection:
+            now = (await checkpoints.lock(connection))[checkpoints.HEAD]
+            late = await overtaken(connection, resource, found, since=head)
+            if not late:
+                recorded = await record(connection, resources, found)
+                place = steps[-1].following or steps[-1].place
+                moved = await step_on(connection, resource, run, place, found, changed=len(recorded.entries))
+                return moved, recorded
+        found, head = [await again(workos, resource, entry, late) for entry in found], now
+
+
+async def overtaken(connection: Connection, resource: Resource, found: Sequence[Entry], *, since: int) -> set[str]:
+    """The ids of listed objects that are new here and were touched since they were asked for.
+
+    A touch found no row to rise, and what was listed before it is too old to tell of it: a sign-in would be lost.
+    """
+    touches = {name: verb for name, verb in resource.verbs.items() if isinstance(verb, Verb) and verb.name == TOUCH}
+    listed = {entry.object_id for entry in found}
+    late: set[str] = set()
+    if touches:
+        async for batch in entries.read(connection, after=since, types=list(touches)):
+            named = [entry.data.get(touches[entry.type].target) for entry in batch if isinstance(entry.data, dict)]
+            late |= {key for key in named if isinstance(key, str) and key in listed}
+    return late - (await store.rows(connection, resource.name, list(late))).keys()
+
+
+async def again(workos: WorkOS, resource: Resource, entry: Entry, late: set[str]) -> Entry:
+    """The entry, or one for its object as it is now if it is late; what is gone meanwhile, its event will tell."""
+    if entry.object_id not in late:
+        return entry
+    at = datetime.now(UTC)
+    found = await objects.get(workos, resource.listing.path, str(entry.object_id))
+    return entry if found is None else entries.of_object(found, lane=Lane.LIST, type=resource.listed, at=at)
 
 
 async def step_on(

@@ -52,6 +52,10 @@ class Verb:
     target: str = "id"
 
 
+TOUCH = "touch"
+"""The verb that only raises a timestamp, and so leaves nothing where there is no row."""
+
+
 @dataclass(frozen=True, slots=True)
 class Cascade:
     """The end of a parent is the end of its children: every live row whose `by` names the deleted `parent`."""
@@ -165,4 +169,4 @@ def touch(key: str, *, of: str, at: str) -> Verb:
             return row, Verdict.STALE
         return replace(row, body={**row.body, key: latest}), Verdict.APPLIED
 
-    return Verb("touch", decide_touch, target=of)
+    return Verb(TOUCH, decide_touch, target=of)

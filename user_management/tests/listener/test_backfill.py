@@ -9,6 +9,7 @@ from user_management.journal import cursor as cursors
 from user_management.listener import backfill, backfills, start
 from user_management.listener.backfills import Backfill
 from user_management.listener.daemon import Listener
+from user_management.mirror.engine import catalog
 from user_management.services.workos.errors import WorkOSUnavailable
 from user_management.tests.support import copies
 from user_management.tests.support.local_workos import LocalWorkOS
@@ -200,3 +201,22 @@ async def test_a_resource_that_is_behind_is_folded_up(filled: Listener, local: L
     await filled.pool.execute("UPDATE checkpoints SET position = 0 WHERE name = 'organization_memberships'")
     await start.catch_up(filled.pool, filled.resources)
     await copies.assert_equal_to_source(filled.pool, local)
+
+
+async def test_a_sign_in_between_listing_and_writing_is_not_lost(listener: Listener, local: LocalWorkOS) -> None:
+    """It touches a user the copy does not hold yet, and what was listed before it is too old to tell of it."""
+    user = await local.user(password="correct-horse-battery")
+    await copies.begin(listener)
+    await listener.pool.execute("UPDATE cursor SET boundary = now()")
+    async with listener.pool.acquire() as connection:
+        due = await backfills.unfinished(connection)
+    users = catalog.by_name("users")
+    assert due is not None
+    assert users is not None
+    begun = await backfill.move(listener.pool, due, resource="users", partition="", after="")
+    steps = [step async for step in backfill.walk(listener.pool, listener.workos, users, backfill.Place())]
+    await local.sign_in(user["email"], "correct-horse-battery")
+    await copies.drain(listener)
+    await backfill.commit(listener.pool, listener.workos, listener.resources, users, begun, steps)
+    await copies.assert_equal_to_source(listener.pool, local)
+    await copies.assert_equal_to_journal(listener.pool)

@@ -80,6 +80,12 @@ class LocalWorkOS:
         created: dict[str, Any] = await self.call("POST", "/user_management/organization_memberships", body)
         return created
 
+    async def sign_in(self, email: str, password: str) -> None:
+        """Let a user sign in."""
+        body = {"grant_type": "password", "email": email, "password": password,
+                "client_id": "client_sandbox", "client_secret": KEY}  # fmt: skip
+        await self.call("POST", "/user_management/authenticate", body)
+
     async def activity(self, count: int) -> None:
         """Let so many things happen at once, as people would do them."""
         await self.call("POST", "/_sandbox/activity", {"count": count})
