@@ -1,4 +1,4 @@
-"""Histograms that cost half a microsecond: the SDK's cost twenty times that, which a read would feel.
+"""Histograms that a read does not feel: a dictionary and a bisection, where the SDK copies attributes and takes locks.
 
 They are counted here and handed to OpenTelemetry's exporters as the SDK's own would be (`metrics.Bridge`).
 """

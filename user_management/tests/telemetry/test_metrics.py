@@ -1,5 +1,6 @@
 """Metrics: what is counted, under which name, and that every process which serves a port is in the answer."""
 
+import asyncio
 import os
 import re
 import signal
@@ -13,6 +14,7 @@ from hypothesis import strategies as st
 from prometheus_client.parser import text_string_to_metric_families
 
 from user_management.db.session import Pool
+from user_management.errors import Misconfigured
 from user_management.journal import watch
 from user_management.listener import daemon, monitoring
 from user_management.listener.daemon import Listener
@@ -230,3 +232,27 @@ def test_the_budget_forgets_what_the_window_left_behind(monkeypatch: pytest.Monk
 def test_a_process_is_named_by_host_and_number() -> None:
     """So that no two are one."""
     assert exposition.instance().endswith(f":{os.getpid()}")
+
+
+async def test_a_database_that_hangs_hangs_nobody(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A look that does not end says that the database is away, is not begun twice, and does not hold up the end."""
+    monkeypatch.setattr(watch, "PATIENCE", 0.01)
+    begun = 0
+
+    async def hanging() -> None:
+        nonlocal begun
+        begun += 1
+        await asyncio.Event().wait()
+
+    watcher = watch.Watcher(hanging)
+    async with watcher.kept():
+        assert [await watcher.look() for _ in range(3)] == [False] * 3
+    assert begun == 1
+
+
+def test_a_port_that_is_taken_is_named() -> None:
+    """The second listener of a machine is told which setting to change."""
+    with monitoring.bound("127.0.0.1", 0) as taken:
+        port = taken.getsockname()[1]
+        with pytest.raises(Misconfigured, match=f"USER_MANAGEMENT_MONITORING_PORT {port} cannot be had"):
+            monitoring.bound("127.0.0.1", port)
