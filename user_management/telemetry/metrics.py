@@ -34,6 +34,9 @@ event_delay = Histogram(
 entries = meter.create_counter(
     "user_management.entries", "{entry}", "Entries of the journal, by lane, type and what became of them."
 )
+verified = meter.create_counter(
+    "user_management.verified.objects", "{object}", "Objects held against WorkOS, by resource and how they stood."
+)
 retries = meter.create_counter(
     "user_management.retries", "{retry}", "Pieces of the listener's work that failed and are tried again."
 )

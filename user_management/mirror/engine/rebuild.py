@@ -1,14 +1,17 @@
 """Rebuilding: the journal folded again beside the live table, compared with it, and its rows swapped in."""
 
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
+from typing import TypeVar
 
 from user_management.db.session import Connection, Pool
 from user_management.journal import checkpoints, entries
 from user_management.journal.entries import Entry
 from user_management.mirror.engine.record import Unstorable, fold_all, write_all
 from user_management.mirror.engine.resource import SHARED_COLUMNS, Resource
+
+T = TypeVar("T")
 
 PATIENCE = 24 * 3600.0
 """Seconds that comparing and swapping a very large table may take."""
@@ -117,12 +120,24 @@ def prefixed(columns: str, table: str) -> str:
     return ", ".join(f"{table}.{column}" for column in columns.split(", "))
 
 
-async def rebuild(
-    pool: Pool, resources: Sequence[Resource], *, swap: bool = True
-) -> AsyncIterator[Progress | Difference]:
+def rebuild(pool: Pool, resources: Sequence[Resource], *, swap: bool = True) -> AsyncIterator[Progress | Difference]:
     """Fold the whole journal again, compare and swap; yields progress, then one difference for each resource.
 
-    Without `swap` it only compares. A parent that is not rebuilt with its children stands in with its live table:
+    Without `swap` it only compares.
+    """
+
+    async def judge(connection: Connection, resource: Resource, last: int) -> Difference:
+        return await settle(connection, resource, last) if swap else await compare(connection, resource)
+
+    return folded(pool, resources, judge)
+
+
+async def folded(
+    pool: Pool, resources: Sequence[Resource], judge: Callable[[Connection, Resource, int], Awaitable[T]]
+) -> AsyncIterator[Progress | T]:
+    """Fold the whole journal beside the live tables; yields progress, then what `judge` says of each resource.
+
+    A parent that is not rebuilt with its children stands in with its live table:
     its ends carry the positions they had, so that children end where they did. The journal is folded without
     holding anybody up; only the last entries, the comparison and the swap keep writers waiting. Reads go on throughout.
     """
@@ -137,7 +152,7 @@ async def rebuild(
             async for _ in catch_up(connection, resources, after=head, until=last):
                 pass
             for resource in resources:
-                yield await settle(connection, resource, last) if swap else await compare(connection, resource)
+                yield await judge(connection, resource, last)
 
 
 async def settle(connection: Connection, resource: Resource, head: int) -> Difference:

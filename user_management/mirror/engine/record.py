@@ -9,7 +9,7 @@ import asyncpg
 
 from user_management.db import jsontext
 from user_management.db.session import Connection
-from user_management.journal import checkpoints, failures
+from user_management.journal import checkpoints, erasures, failures
 from user_management.journal import entries as journal
 from user_management.journal.entries import EVENT_LANES, Entry, Lane, Verdict
 from user_management.journal.failures import Failure
@@ -65,7 +65,7 @@ async def record(connection: Connection, resources: Sequence[Resource], entries:
         current=tuple(resource for resource in resources if positions.get(resource.name) == head),
         behind=tuple(resource for resource in resources if positions.get(resource.name) != head),
     )
-    fresh = await unseen(connection, entries)
+    fresh = await unseen(connection, await erasures.spared(connection, entries))
     try:
         async with connection.transaction():
             return await record_together(connection, audience, fresh, head)

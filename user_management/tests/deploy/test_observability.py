@@ -34,6 +34,7 @@ GAUGES_AND_COUNTERS = """
     user_management_cursor_age_seconds user_management_database_up user_management_entries_total
     user_management_failures_parked user_management_journal_position user_management_listener_leading
     user_management_replica_age_seconds user_management_replica_state user_management_retries_total
+    user_management_verified_age_seconds user_management_verified_objects_total
     user_management_workos_budget_limit user_management_workos_budget_used
 """.split()
 HISTOGRAMS = """
