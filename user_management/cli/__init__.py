@@ -7,6 +7,7 @@ from user_management import telemetry
 from user_management.cli import failures
 from user_management.cli.backfill import backfill
 from user_management.cli.demo import PASS_ON, demo
+from user_management.cli.doctor import doctor
 from user_management.cli.erase import erase
 from user_management.cli.migrate import migrate
 from user_management.cli.rebuild import rebuild
@@ -19,6 +20,7 @@ app = typer.Typer(
 )
 app.command()(migrate)
 app.command()(status)
+app.command()(doctor)
 app.command()(backfill)
 app.command()(rebuild)
 app.command()(verify)
