@@ -5,9 +5,10 @@ from contextlib import suppress
 from dataclasses import dataclass
 
 from user_management.db.session import Connection, Pool
-from user_management.journal import checkpoints, entries
+from user_management.journal import checkpoints, entries, webhooks
 from user_management.journal.entries import Entry
-from user_management.mirror.engine.record import Unstorable, fold_all, write_all
+from user_management.mirror.engine import provisional
+from user_management.mirror.engine.apply import Unstorable, fold_all, write_all
 from user_management.mirror.engine.resource import SHARED_COLUMNS, Resource
 
 PATIENCE = 24 * 3600.0
@@ -42,6 +43,13 @@ def beside(resource: Resource) -> str:
     return f"rebuilt_{resource.name}"
 
 
+def stand_ins(resources: Sequence[Resource]) -> dict[str, str]:
+    """What is read instead of each table: those beside, and the confirmed ends of parents that are not rebuilt."""
+    parents = {cascade.parent for resource in resources for cascade in resource.cascades}
+    ends = {name: provisional.confirmed_ends(name) for name in parents}
+    return ends | {resource.name: beside(resource) for resource in resources}
+
+
 async def prepare(connection: Connection, resources: Sequence[Resource]) -> None:
     """Make an empty table beside each live one; temporary, so that a rebuild that dies leaves nothing behind."""
     for resource in resources:
@@ -55,7 +63,7 @@ async def catch_up(
     connection: Connection, resources: Sequence[Resource], *, after: int, until: int
 ) -> AsyncIterator[int]:
     """Fold the journal from `after` up to `until` into the tables beside; yields each position reached."""
-    tables = {resource.name: beside(resource) for resource in resources}
+    tables = stand_ins(resources)
     types = sorted({type_ for resource in resources for type_ in resource.verbs})
     async for batch in entries.read(connection, after=after, until=until, types=types):
         await write(connection, resources, batch, tables)
@@ -122,9 +130,11 @@ async def rebuild(
 ) -> AsyncIterator[Progress | Difference]:
     """Fold the whole journal again, compare and swap; yields progress, then one difference for each resource.
 
-    Without `swap` it only compares. A parent that is not rebuilt with its children stands in with its live table:
-    its ends carry the positions they had, so that children end where they did. The journal is folded without
-    holding anybody up; only the last entries, the comparison and the swap keep writers waiting. Reads go on throughout.
+    Without `swap` it only compares. What only webhooks told is no part of the fold: it is lifted from the live tables
+    for the swap, and laid over both for a mere comparison. A parent that is not rebuilt with its children stands in
+    with its live table: its ends carry the positions they had, so that children end where they did. The journal is
+    folded without holding anybody up; only the last entries, the comparison and the swap keep writers waiting. Reads
+    go on throughout.
     """
     async with pool.acquire() as connection:
         await prepare(connection, resources)
@@ -136,8 +146,24 @@ async def rebuild(
             last = (await checkpoints.lock(connection))[checkpoints.HEAD]
             async for _ in catch_up(connection, resources, after=head, until=last):
                 pass
-            for resource in resources:
-                yield await settle(connection, resource, last) if swap else await compare(connection, resource)
+            steps = swapped(connection, resources, last) if swap else compared(connection, resources)
+            async for difference in steps:
+                yield difference
+
+
+async def swapped(connection: Connection, resources: Sequence[Resource], head: int) -> AsyncIterator[Difference]:
+    """Settle each resource while what only webhooks told is lifted."""
+    async with provisional.lifted(connection):
+        for resource in resources:
+            yield await settle(connection, resource, head)
+
+
+async def compared(connection: Connection, resources: Sequence[Resource]) -> AsyncIterator[Difference]:
+    """Compare each resource, with what only webhooks told laid over the tables beside as it is over the live ones."""
+    current = [one for one in await provisional.up_to_date(connection) if one in resources]
+    await provisional.lay(connection, current, await webhooks.pending(connection), stand_ins(resources))
+    for resource in resources:
+        yield await compare(connection, resource)
 
 
 async def settle(connection: Connection, resource: Resource, head: int) -> Difference:
