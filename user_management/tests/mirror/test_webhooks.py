@@ -4,15 +4,11 @@ from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any
 
-import pytest
 from hypothesis import HealthCheck, given, settings
-from hypothesis import strategies as st
 
-from user_management.db.session import Connection, Pool, transaction
-from user_management.journal import entries, webhooks
-from user_management.journal.entries import Entry, Lane, Verdict
-from user_management.listener import backfill, backfills
-from user_management.mirror import organization_memberships, users
+from user_management.db.session import Connection, Pool
+from user_management.journal import entries
+from user_management.journal.entries import Entry, Lane
 from user_management.mirror.engine import catalog, provisional
 from user_management.mirror.engine.record import record
 from user_management.tests.support import copies
@@ -20,11 +16,6 @@ from user_management.tests.support.histories import (
     START,
     Delivery,
     deliveries,
-    event,
-    membership,
-    moment,
-    organization,
-    user,
 )
 
 MIRRORED = ", ".join(resource.name for resource in catalog.resources())

@@ -146,7 +146,8 @@ class Delivery:
 
 OBJECTS = {"user": user, "organization_membership": membership, "organization": organization}
 NAMED = {
-    "user": ["user_1", "user_2"], "organization_membership": ["om_1", "om_2", "om_3"], "organization": ["org_1", "org_2"]
+    "user": ["user_1", "user_2"], "organization": ["org_1", "org_2"],
+    "organization_membership": ["om_1", "om_2", "om_3"],
 }  # fmt: skip
 LEAN = ["external_id", "first_name", "domains", "role", "metadata"]
 """Keys that an event may leave out, or change to something of its own."""
