@@ -38,6 +38,7 @@ def options(settings: Settings) -> Options:
         sandbox=source.sandbox,
         stale_after=settings.stale_after,
         cors_origins=tuple(settings.cors_origins),
+        webhook_secrets=configuration.webhook_secrets(settings),
         workers=exposition.folder(),
     )
 

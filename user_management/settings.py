@@ -66,6 +66,7 @@ class Settings(BaseSettings):
     workos_client_id: str = ""
     workos_base_url: Url = "https://api.workos.com"
     workos_timeout: Seconds = 30.0
+    workos_webhook_secret: SecretStr = SecretStr("")
     sandbox_url: Url = ""
 
     # PostgreSQL: where the copy lives.
@@ -89,6 +90,7 @@ class Settings(BaseSettings):
     backfill_margin: Seconds = 600.0
     backfill_max_deletions: Annotated[int, Field(ge=0)] = 100
     verify_days: Annotated[float, Field(ge=0, allow_inf_nan=False)] = 1.0
+    webhook_patience: Seconds = 60.0
     monitoring_port: Annotated[int, Field(ge=0, le=65535)] = 0
 
     # What operators see.
@@ -149,6 +151,12 @@ def source(settings: Settings) -> Source:
     if settings.sandbox_url and not settings.workos_api_key.get_secret_value().strip():
         return Source("sk_sandbox", "client_sandbox", settings.sandbox_url, sandbox=True)
     return Source(workos_key(settings), settings.workos_client_id, settings.workos_base_url, sandbox=False)
+
+
+def webhook_secrets(settings: Settings) -> tuple[str, ...]:
+    """The secrets that WorkOS may sign its webhooks with; none when webhooks are not received."""
+    words = settings.workos_webhook_secret.get_secret_value().split(",")
+    return tuple(word.strip() for word in words if word.strip())
 
 
 def workos_key(settings: Settings) -> str:

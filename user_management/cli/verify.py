@@ -14,7 +14,7 @@ from user_management.cli import edge, follow
 from user_management.cli.edge import Desk
 from user_management.cli.rebuild import bar, fold_again, named
 from user_management.db import jsontext
-from user_management.db.session import Connection, transaction
+from user_management.db.session import transaction
 from user_management.journal import verifications
 from user_management.journal.verifications import ASKED, Finding, Verification
 from user_management.listener import repair as repairing
@@ -225,18 +225,13 @@ async def prove(resources: Sequence[Resource]) -> list[Proof]:
     async with edge.open_desk() as desk:
         with bar() as progress:
             task = progress.add_task("Folding the journal", total=None, rate="")
-            async for step in rebuild.folded(desk.pool, resources, judged):
+            async for step in rebuild.folded(desk.pool, resources, proof.prove, swap=False):
                 if isinstance(step, Proof):
                     found.append(step)
                 else:
                     speed = edge.rate(step.position, progress.tasks[0].elapsed or 0)
                     progress.update(task, completed=step.position, total=step.head, rate=speed)
     return found
-
-
-async def judged(connection: Connection, resource: Resource, _last: int) -> Proof:
-    """What the hashes of one resource come to."""
-    return await proof.prove(connection, resource)
 
 
 def show_proofs(proofs: Sequence[Proof], *, as_json: bool) -> None:

@@ -1,4 +1,8 @@
-"""Entries: everything WorkOS ever told us, by whatever lane, appended in one order and never changed."""
+"""Entries: everything WorkOS ever told us, by whatever lane, appended in one order and never changed.
+
+But for one kind: what a webhook told is provisional. Its entry stands at the end of the journal until the feed brings
+the same event, which then takes its final place there; the webhook's entry is withdrawn (`webhooks.withdraw`).
+"""
 
 import hashlib
 from collections.abc import AsyncIterator, Sequence
@@ -43,15 +47,20 @@ class Verdict(StrEnum):
     UNCHANGED = "unchanged"
     UNKNOWN = "unknown"
     PARKED = "parked"
+    PENDING = "pending"
+    """a webhook told it, and the feed has not brought it yet"""
+    UNCONFIRMED = "unconfirmed"
+    """a webhook told it, and the feed did not bring it though it reached its end"""
 
 
 class EntryRow(Base):
-    """One entry as stored."""
+    """One entry as stored. Positions have holes where a webhook's entry stood before the feed brought its event."""
 
     __tablename__ = "journal"
     __table_args__ = (
         Index(None, "event_id", unique=True, postgresql_where="event_id IS NOT NULL"),
         Index(None, "object_id", "position"),
+        Index("ix_journal_webhook", "position", postgresql_where="lane = 'webhook'"),
     )
 
     position: Mapped[int] = mapped_column(BigInteger, primary_key=True, autoincrement=False)
@@ -64,13 +73,15 @@ class EntryRow(Base):
     verdict: Mapped[str]
     body: Mapped[Verbatim]
     traceparent: Mapped[str | None]
+    announced_at: Mapped[Timestamp | None]
 
 
 @dataclass(slots=True)
 class Entry:
-    """Something WorkOS said: `body` is the whole event (events lane) or the object itself (other lanes).
+    """Something WorkOS said: `body` is the whole event (events and webhook lanes) or the object itself (other lanes).
 
-    Recording gives it its position and its verdict; nothing else of it ever changes.
+    Recording gives it its position and its verdict; nothing else of it ever changes. A webhook's entry is provisional:
+    the feed's, of the same event, replaces it at a later position and keeps when it was first told (`announced_at`).
     """
 
     lane: Lane
@@ -83,6 +94,8 @@ class Entry:
     """The body as JSON, as it is stored."""
     position: int = 0
     verdict: Verdict = Verdict.UNKNOWN
+    announced_at: datetime | None = None
+    """When a webhook told of the event before the feed brought it."""
     data: Any = field(init=False, repr=False, compare=False)
     """The object the entry is about, as WorkOS worded it."""
 
@@ -137,27 +150,35 @@ def number(entries: Sequence[Entry], *, after: int) -> list[Entry]:
 
 
 async def known(connection: Connection, event_ids: Sequence[str]) -> set[str]:
-    """Which of these events the journal already holds."""
-    rows = await connection.fetch("SELECT event_id FROM journal WHERE event_id = ANY($1::text[])", event_ids)
+    """Which of these events the journal already holds in their final place; webhooks alone do not count."""
+    rows = await connection.fetch(
+        "SELECT event_id FROM journal WHERE event_id = ANY($1::text[]) AND lane <> 'webhook'", event_ids
+    )
     return {row["event_id"] for row in rows}
 
 
 async def positions(connection: Connection, event_ids: Sequence[str]) -> dict[str, int]:
-    """Where in the journal these events stand, those that it holds."""
-    rows = await connection.fetch("SELECT event_id, position FROM journal WHERE event_id = ANY($1::text[])", event_ids)
+    """Where in the journal these events stand, those that have their final place in it."""
+    rows = await connection.fetch(
+        "SELECT event_id, position FROM journal WHERE event_id = ANY($1::text[]) AND lane <> 'webhook'", event_ids
+    )
     return {row["event_id"]: row["position"] for row in rows}
 
 
-COLUMNS = ("position", "lane", "type", "event_id", "object_id", "occurred_at", "verdict", "body", "traceparent")
+COLUMNS = ("position", "lane", "type", "event_id", "object_id", "occurred_at", "verdict", "body", "traceparent",
+           "announced_at")  # fmt: skip
 
 
 async def append(connection: Connection, entries: Sequence[Entry]) -> None:
     """Write numbered, judged entries; the caller holds the checkpoints, so that positions commit in order."""
     trace = spans.traceparent()
     records = [
-        (e.position, e.lane.value, e.type, e.event_id, e.object_id, e.occurred_at, e.verdict.value, e.text, trace)
+        (
+            e.position, e.lane.value, e.type, e.event_id, e.object_id, e.occurred_at, e.verdict.value, e.text, trace,
+            e.announced_at,
+        )
         for e in entries
-    ]
+    ]  # fmt: skip
     await connection.copy_records_to_table("journal", records=records, columns=COLUMNS)
 
 
@@ -187,6 +208,7 @@ def of_row(row: Any) -> Entry:
         text=row["body"],
         position=row["position"],
         verdict=Verdict(row["verdict"]),
+        announced_at=row["announced_at"] and row["announced_at"].astimezone(UTC),
     )
 
 
@@ -198,13 +220,16 @@ async def read(
     until: int | None = None,
     batch: int = 1000,
 ) -> AsyncIterator[list[Entry]]:
-    """Batches of entries behind `after`, in order, up to and including `until` (None: the end); memory stays flat."""
+    """Batches of entries behind `after`, in order, up to and including `until` (None: the end); memory stays flat.
+
+    What only webhooks told is left out: it has no final place yet.
+    """
     while True:
         rows = await connection.fetch(
             """
             SELECT * FROM journal
             WHERE position > $1 AND position <= coalesce($2, 9223372036854775807)
-              AND ($3::text[] IS NULL OR type = ANY($3))
+              AND ($3::text[] IS NULL OR type = ANY($3)) AND lane <> 'webhook'
             ORDER BY position LIMIT $4
             """,
             after, until, types, batch,

@@ -11,7 +11,7 @@ from opentelemetry.metrics import Observation
 
 from user_management.db.session import Connection, Unreachable
 from user_management.errors import Wait
-from user_management.journal import checkpoints, cursor, failures, freshness, verifications
+from user_management.journal import checkpoints, cursor, failures, freshness, verifications, webhooks
 from user_management.journal.cursor import Cursor
 from user_management.journal.freshness import Freshness, State
 from user_management.telemetry.metrics import gauge
@@ -30,6 +30,7 @@ class Seen:
     cursor: Cursor | None = None
     position: int = 0
     parked: int = 0
+    webhooks: int = 0
     stale_after: float = 30.0
     verified: dict[str, datetime] = field(default_factory=dict)
     """By resource, when that object was verified that has waited longest."""
@@ -44,6 +45,7 @@ async def look(connection: Connection, stale_after: float) -> None:
     seen.position = (await checkpoints.read(connection)).get(checkpoints.HEAD, 0)
     seen.parked = await failures.count(connection)
     seen.verified = await verifications.oldest_of_all(connection)
+    seen.webhooks = await webhooks.count(connection)
     seen.stale_after, seen.up = stale_after, True
 
 
@@ -149,6 +151,11 @@ def verified() -> Iterable[Observation]:
     return [Observation(since(at), {"resource": name}) for name, at in seen.verified.items()]
 
 
+def pending_webhooks() -> Iterable[Observation]:
+    """How many webhooks wait for the feed."""
+    return [] if seen.cursor is None else [Observation(seen.webhooks)]
+
+
 gauge("user_management.database.up", "Whether the database answers.", up)
 gauge("user_management.replica.age", "Seconds since the end of WorkOS's feed was reached.", age, unit="s")
 gauge("user_management.replica.state", "1 for the state the copy is in: live, stale or backfilling.", states)
@@ -161,3 +168,4 @@ gauge(
     unit="s",
 )  # fmt: skip
 gauge("user_management.failures.parked", "Entries that could not be applied and wait for an operator.", parked)
+gauge("user_management.webhooks.pending", "Webhooks whose event the feed has not brought yet.", pending_webhooks)

@@ -33,6 +33,7 @@ def pace(settings: Settings) -> Pace:
         backfill_margin=settings.backfill_margin,
         backfill_max_deletions=settings.backfill_max_deletions,
         verify_days=settings.verify_days,
+        webhook_patience=settings.webhook_patience,
     )
 
 
@@ -100,7 +101,8 @@ async def follow(settings: Settings, pool: Pool, source: Source, stopping: async
     async with client.connect(
         api_key=source.api_key, client_id=source.client_id, base_url=source.base_url, seconds=settings.workos_timeout
     ) as workos:
-        listener = Listener(pool, workos, resources, types, pace(settings), stopping=stopping)
+        hears = configuration.database_url(settings) if configuration.webhook_secrets(settings) else ""
+        listener = Listener(pool, workos, resources, types, pace(settings), stopping=stopping, hears=hears)
         calm_the_collector()
         log.info("listener.started", listener=listener.name, workos=source.base_url, event_types=len(types))
         await daemon.run(listener)

@@ -20,7 +20,7 @@ from user_management.journal import cursor as cursors
 from user_management.journal.entries import Entry, Lane
 from user_management.listener import backfills
 from user_management.listener.backfills import Backfill, Phase
-from user_management.mirror.engine import store
+from user_management.mirror.engine import provisional, store
 from user_management.mirror.engine.record import Recorded, record, report
 from user_management.mirror.engine.resource import Resource
 from user_management.mirror.engine.verbs import TOUCH, Verb
@@ -146,8 +146,14 @@ async def next_partition(pool: Pool, parent: str, after: str) -> Place | None:
     """The place at the start of the next living parent's partition."""
     async with pool.acquire() as connection:
         found = await connection.fetchval(
-            f"SELECT id FROM {parent} WHERE id > $1 AND deleted_at IS NULL ORDER BY id LIMIT 1", after
-        )
+            f"""
+            SELECT id FROM {parent} live WHERE id > $1 AND (deleted_at IS NULL OR EXISTS (
+                SELECT FROM provisional before
+                WHERE before.resource = $2 AND before.id = live.id AND before.existed AND before.deleted_at IS NULL))
+            ORDER BY id LIMIT 1
+            """,
+            after, parent,
+        )  # fmt: skip
     return Place(found) if found else None
 
 
@@ -215,6 +221,7 @@ async def overtaken(connection: Connection, resource: Resource, found: Sequence[
     """The ids of listed objects that are new here and were touched since they were asked for.
 
     A touch found no row to rise, and what was listed before it is too old to tell of it: a sign-in would be lost.
+    What only webhooks told counts neither as a touch (the feed will bring it, later) nor as a row.
     """
     touches = {name: verb for name, verb in resource.verbs.items() if isinstance(verb, Verb) and verb.name == TOUCH}
     listed = {entry.object_id for entry in found}
@@ -223,7 +230,8 @@ async def overtaken(connection: Connection, resource: Resource, found: Sequence[
         async for batch in entries.read(connection, after=since, types=list(touches)):
             named = [entry.data.get(touches[entry.type].target) for entry in batch if isinstance(entry.data, dict)]
             late |= {key for key in named if isinstance(key, str) and key in listed}
-    return late - (await store.rows(connection, resource.name, list(late))).keys()
+    rows = await store.rows(connection, resource.name, list(late))
+    return late - (rows.keys() - await provisional.invented(connection, resource, list(late)))
 
 
 async def again(workos: WorkOS, resource: Resource, entry: Entry, late: set[str]) -> Entry:

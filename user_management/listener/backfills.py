@@ -176,13 +176,19 @@ async def see(connection: Connection, run: Backfill, resource: str, ids: list[st
 
 
 async def absent(connection: Connection, run: Backfill, resource: str, *, limit: int) -> list[str]:
-    """Live objects that were known before the run, were not touched since and were not listed by it."""
+    """Live objects that were known before the run, were not touched since and were not listed by it.
+
+    What only webhooks told of them does not count.
+    """
     rows = await connection.fetch(
         f"""
-        SELECT id FROM {resource} mirrored
-        WHERE deleted_at IS NULL AND position <= $2 AND NOT EXISTS (
+        SELECT mirrored.id FROM {resource} mirrored
+        LEFT JOIN provisional before ON before.resource = $3 AND before.id = mirrored.id
+        WHERE CASE WHEN before.id IS NULL THEN mirrored.deleted_at IS NULL AND mirrored.position <= $2
+                   ELSE before.existed AND before.deleted_at IS NULL AND before.position <= $2 END
+        AND NOT EXISTS (
             SELECT FROM backfill_seen seen WHERE seen.backfill_id = $1 AND seen.resource = $3 AND seen.id = mirrored.id)
-        ORDER BY id LIMIT $4
+        ORDER BY mirrored.id LIMIT $4
         """,
         run.id, run.start_position, resource, limit,
     )  # fmt: skip

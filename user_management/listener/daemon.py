@@ -15,8 +15,10 @@ from opentelemetry.trace import SpanKind
 
 from user_management.db.session import Pool, Unreachable
 from user_management.errors import Conflict, UserManagementError, Wait
-from user_management.listener import backfill, lease, pull, rolling, start
+from user_management.journal import webhooks as pending
+from user_management.listener import backfill, lease, pull, rolling, start, webhooks
 from user_management.listener.backoff import Backoff
+from user_management.listener.burst import Burst
 from user_management.listener.lease import LeaseLost
 from user_management.listener.pull import CursorRefused, Pulled
 from user_management.mirror.engine.resource import Resource
@@ -55,6 +57,7 @@ class Pace:
     backfill_margin: float = 600.0
     backfill_max_deletions: int = 100
     verify_days: float = 0.0
+    webhook_patience: float = 60.0
 
 
 def name_of_this_process() -> str:
@@ -73,6 +76,9 @@ class Listener:
     pace: Pace = field(default_factory=Pace)
     name: str = field(default_factory=name_of_this_process)
     stopping: asyncio.Event = field(default_factory=asyncio.Event)
+    hears: str = field(default="", repr=False)
+    """The URL of the database where webhooks are heard of; none are expected without it."""
+    woken: asyncio.Event = field(default_factory=asyncio.Event)
 
     def backoff(self) -> Backoff:
         """A fresh count of failures."""
@@ -127,6 +133,9 @@ async def work(listener: Listener) -> None:
         tasks.create_task(tail(listener))
         tasks.create_task(fill(listener))
         tasks.create_task(verify_on(listener))
+        tasks.create_task(settle(listener))
+        if listener.hears:
+            tasks.create_task(hear(listener))
 
 
 async def prepare(listener: Listener) -> bool:
@@ -152,12 +161,38 @@ async def keep_lease(listener: Listener) -> None:
 
 
 async def tail(listener: Listener) -> None:
-    """Follow the feed: at once while there is more, else once every poll interval."""
-    backoff = listener.backoff()
+    """Follow the feed: at once while there is more, else once every poll interval, more often after a webhook."""
+    backoff, burst = listener.backoff(), Burst()
     while not listener.stopping.is_set():
-        pulled = await attempt(listener, "poll", lambda: poll(listener), backoff)
+        pulled = await attempt(listener, "poll", lambda: poll_in(listener, burst), backoff)
         if pulled is not None and not pulled.more:
-            await pause(listener, listener.pace.poll_interval * (1 - random.random() / 5))  # noqa: S311  jitter
+            await rest(listener, burst)
+
+
+async def poll_in(listener: Listener, burst: Burst) -> Pulled:
+    """Poll; a burst ends once the feed has brought whatever webhooks told."""
+    pulled = await poll(listener)
+    if burst.on and not pulled.more:
+        async with listener.pool.acquire() as connection:
+            if not await pending.count(connection):
+                burst.end()
+    return pulled
+
+
+async def rest(listener: Listener, burst: Burst) -> None:
+    """Wait for the next poll. A webhook begins a burst, and never has two polls follow each other without a pause."""
+    interval = listener.pace.poll_interval * (1 - random.random() / 5)  # noqa: S311  jitter
+    waiting = {asyncio.ensure_future(event.wait()) for event in (listener.woken, listener.stopping)}
+    try:
+        await asyncio.wait(waiting, timeout=burst.next(interval), return_when=asyncio.FIRST_COMPLETED)
+    finally:
+        for one in waiting:
+            one.cancel()
+        await asyncio.gather(*waiting, return_exceptions=True)
+    if listener.woken.is_set():
+        listener.woken.clear()
+        burst.begin()
+        await pause(listener, burst.next(interval))
 
 
 async def poll(listener: Listener) -> Pulled:
@@ -182,6 +217,7 @@ async def poll(listener: Listener) -> Pulled:
         pulled = await pull.commit(listener.pool, listener.resources, fetched)
         span.set_attributes(pull.summary(pulled))
         report_page(pulled)
+        report_missed(listener, pulled)
     return pulled
 
 
@@ -191,6 +227,37 @@ def report_page(pulled: Pulled) -> None:
         log.info("page.applied", position=pulled.recorded.head, drained=pulled.drained, **pulled.recorded.counts)
     for failure in pulled.recorded.failures if pulled.recorded else ():
         log.error("entry.parked", position=failure.position, resource=failure.resource, error=failure.error)
+
+
+def report_missed(listener: Listener, pulled: Pulled) -> None:
+    """Count the events of a page that no webhook had told, where webhooks are expected."""
+    if listener.hears and pulled.recorded is not None:
+        metrics.webhooks_missed.add(sum(1 for entry in pulled.recorded.entries if entry.announced_at is None))
+
+
+async def hear(listener: Listener) -> None:
+    """Hear of webhooks; while that fails, the feed is followed at its usual pace."""
+    backoff = listener.backoff()
+    while not listener.stopping.is_set():
+        await attempt(
+            listener, "webhooks", lambda: webhooks.hear(listener.hears, listener.woken, listener.stopping), backoff
+        )
+
+
+async def settle(listener: Listener) -> None:
+    """Give up webhooks that the feed does not confirm, soon after its patience has run out."""
+    backoff = listener.backoff()
+    while not listener.stopping.is_set():
+        done = await attempt(listener, "webhooks", lambda: settle_once(listener), backoff)
+        if done is not None:
+            await pause(listener, listener.pace.webhook_patience / 4)
+
+
+async def settle_once(listener: Listener) -> int:
+    """Give up what is overdue, unless asked to stop meanwhile; how many."""
+    patience = listener.pace.webhook_patience
+    work = webhooks.settle(listener.pool, listener.workos, listener.resources, patience)
+    return await unless_stopping(listener.stopping, work) or 0
 
 
 async def fill(listener: Listener) -> None:

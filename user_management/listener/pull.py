@@ -13,12 +13,13 @@ from user_management.journal import cursor as cursors
 from user_management.journal import entries
 from user_management.journal.cursor import Cursor
 from user_management.journal.entries import Entry, Lane
+from user_management.listener import delay
 from user_management.mirror.engine.record import Recorded, record, report
 from user_management.mirror.engine.resource import Resource
 from user_management.services.workos import events
 from user_management.services.workos.client import WorkOS
 from user_management.services.workos.errors import Refused
-from user_management.telemetry import metrics, spans
+from user_management.telemetry import spans
 
 
 class CursorRefused(Refused):
@@ -102,7 +103,7 @@ async def commit(pool: Pool, resources: Sequence[Resource], fetched: Fetched) ->
             await link_writes(connection, recorded)
     if recorded is not None:
         report(recorded, Lane.EVENTS, began=began)
-        report_delay(recorded)
+        report_delay(recorded, fetched)
     return Pulled(recorded, drained, moved=place is not None)
 
 
@@ -130,11 +131,12 @@ async def link_writes(connection: Connection, recorded: Recorded) -> None:
         spans.link(page, written, {"user_management.object.id": object_id, "user_management.event.id": event_id})
 
 
-def report_delay(recorded: Recorded) -> None:
-    """Count how long after it happened each event could be read here."""
-    now = datetime.now(UTC)
+def report_delay(recorded: Recorded, fetched: Fetched) -> None:
+    """Count how long after it happened each event could be read here, and where that time went."""
+    answered = fetched.asked_at + timedelta(microseconds=(fetched.ended - fetched.began) / 1000)
+    marks = delay.Marks(fetched.cursor.drained_at, fetched.asked_at, answered, committed=datetime.now(UTC))
     for entry in recorded.entries:
-        metrics.event_delay.record(max(0.0, (now - entry.occurred_at).total_seconds()))
+        delay.report(entry.occurred_at, marks)
 
 
 def summary(pulled: Pulled) -> spans.Attributes:

@@ -58,6 +58,8 @@ def main(  # noqa: PLR0917 - typer reads options from parameters, and calls by k
     ] = None,
     fault_seed: Annotated[int, typer.Option(help="Which requests meet a fault.")] = 1,
     fault_slow_seconds: Annotated[float, typer.Option(min=0, help="How long a slow answer takes.")] = 5,
+    webhook: Annotated[str, typer.Option(metavar="URL", help="Tell this endpoint of every event, as it happens.")] = "",
+    webhook_secret: Annotated[str, typer.Option(help="What webhooks are signed with.")] = "whsec_sandbox",  # noqa: S107 - a made-up one, as the CLI says
     state: Annotated[
         Path | None, typer.Option(help="File to remember everything in; what it holds wins over what is to be seeded.")
     ] = None,
@@ -78,6 +80,8 @@ def main(  # noqa: PLR0917 - typer reads options from parameters, and calls by k
         fault_seed=fault_seed,
         fault_slow_seconds=fault_slow_seconds,
         state=str(state or ""),
+        webhook_url=webhook,
+        webhook_secret=webhook_secret,
     )
     with suppress(KeyboardInterrupt), _bound(host, port) as address:
         _serve(config, address, f"http://{host}:{address.getsockname()[1]}")

@@ -18,6 +18,7 @@ from user_management.sandbox import (
     seed,
     sessions,
     users,
+    webhooks,
 )
 from user_management.sandbox.config import Config
 from user_management.sandbox.faults import FaultInjector
@@ -59,6 +60,8 @@ def create_app(config: Config | None = None, *, time: clock.Clock = clock.utc_no
     app.state.store, app.state.limits, app.state.faults = store, limits, injector
     app.state.activity = activity.Activity(store, seed=config.seed, rate=config.activity)
     app.state.activity.replay(config.backlog)
+    endpoint = webhooks.Endpoint(url=config.webhook_url, secret=config.webhook_secret, seed=config.seed)
+    app.state.webhooks = webhooks.Deliveries(store, endpoint)
     return app
 
 
@@ -70,5 +73,5 @@ def _new(config: Config, time: clock.Clock) -> Store:
 
 @asynccontextmanager
 async def _lifespan(app: Starlette) -> AsyncIterator[None]:
-    async with memory.kept(app.state.store), app.state.activity.running():
+    async with memory.kept(app.state.store), app.state.activity.running(), app.state.webhooks.running():
         yield

@@ -23,6 +23,8 @@ class Config:
     fault_seed: int = 1
     fault_slow_seconds: float = 5.0
     state: str = ""
+    webhook_url: str = ""
+    webhook_secret: str = field(default="", repr=False)
 
     @property
     def organizations_count(self) -> int:

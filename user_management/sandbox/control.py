@@ -12,6 +12,7 @@ from user_management.sandbox import bodies, clock, errors, organizations, replie
 from user_management.sandbox.activity import Activity
 from user_management.sandbox.faults import FaultInjector
 from user_management.sandbox.store import Store, Table, store_of
+from user_management.sandbox.webhooks import Deliveries, Endpoint
 
 NUMBER: Final[bodies.Types] = (int, float)
 _CHUNK: Final = 1_000
@@ -29,7 +30,8 @@ async def show(request: Request) -> Response:
         "writes": len(store.writes),
         "faults": {"shares": injector.shares, "seed": injector.seed, "paths": injector.paths},
         "injected": dict(injector.counts),
-        "config": {name: value for name, value in config.items() if name != "faults"},
+        "webhooks": _told(_webhooks(request)),
+        "config": {name: value for name, value in config.items() if name not in {"faults", "webhook_secret"}},
     }
     return replies.ok(orjson.dumps(state))
 
@@ -46,6 +48,18 @@ async def set_faults(request: Request) -> Response:
     except (TypeError, ValueError) as error:
         raise errors.invalid("shares", "shares_invalid", str(error)) from error
     return JSONResponse(_faults(request).shares)
+
+
+async def set_webhook(request: Request) -> Response:
+    """Tell `{"url": u, "secret": s}` of every event from now on, a share `lost` or `repeated`, perhaps `shuffle`d."""
+    shares = {"lost": NUMBER, "repeated": NUMBER}
+    types = {"url": bodies.TEXT, "secret": bodies.TEXT, **shares, "shuffle": (bool,), "seed": (int,)}
+    fields = await bodies.read(request, types, required=("url",))
+    for name in shares:
+        if not 0 <= fields.get(name, 0) <= 1:
+            raise errors.invalid(name, f"{name}_invalid", f"{name} must be a share between 0 and 1.")
+    _webhooks(request).point_at(Endpoint(**fields))
+    return JSONResponse(_told(_webhooks(request)))
 
 
 async def set_activity(request: Request) -> Response:
@@ -133,6 +147,16 @@ def _faults(request: Request) -> FaultInjector:
     return cast("FaultInjector", request.app.state.faults)
 
 
+def _webhooks(request: Request) -> Deliveries:
+    return cast("Deliveries", request.app.state.webhooks)
+
+
+def _told(deliveries: Deliveries) -> dict[str, Any]:
+    """The endpoint, without its secret, and what became of what was sent there."""
+    shown = {name: value for name, value in asdict(deliveries.endpoint).items() if name != "secret"}
+    return {**shown, **deliveries.counts}
+
+
 def _activity(request: Request) -> Activity:
     return cast("Activity", request.app.state.activity)
 
@@ -140,6 +164,7 @@ def _activity(request: Request) -> Activity:
 ROUTES: Final = [
     Route("/_sandbox", show),
     Route("/_sandbox/faults", set_faults, methods=["PUT"]),
+    Route("/_sandbox/webhook", set_webhook, methods=["PUT"]),
     Route("/_sandbox/activity", set_activity, methods=["PUT"]),
     Route("/_sandbox/activity", burst, methods=["POST"]),
     Route("/_sandbox/hold-back", set_hold_back, methods=["PUT"]),

@@ -37,6 +37,18 @@ entries = meter.create_counter(
 verified = meter.create_counter(
     "user_management.verified.objects", "{object}", "Objects held against WorkOS, by resource and how they stood."
 )
+event_parts = Histogram(
+    "user_management.event.delay.part",
+    "The same time in parts: held back at the source, waiting for our poll, fetched, applied.",
+    labels=("part",), bounds=(0.005, 0.01, 0.025, 0.05, *LONG_SECONDS),
+)  # fmt: skip
+webhooks = meter.create_counter("user_management.webhooks", "{webhook}", "Webhooks that came, by what became of them.")
+webhooks_missed = meter.create_counter(
+    "user_management.webhooks.missed", "{event}", "Events that the feed brought before any webhook told of them."
+)
+webhooks_unconfirmed = meter.create_counter(
+    "user_management.webhooks.unconfirmed", "{webhook}", "Webhooks whose event the feed did not bring in time."
+)
 retries = meter.create_counter(
     "user_management.retries", "{retry}", "Pieces of the listener's work that failed and are tried again."
 )

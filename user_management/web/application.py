@@ -56,7 +56,8 @@ def middleware(options: Options) -> list[Middleware]:
 def tags() -> list[dict[str, str]]:
     """The groups of routes, each in a sentence."""
     found = [{"name": one.name, "description": inspect.getdoc(one.shape) or ""} for one in catalog.resources()]
-    return [*found, {"name": "monitoring", "description": "For those who watch over it."}]
+    others = {"webhooks": "For WorkOS.", "monitoring": "For those who watch over it."}
+    return [*found, *({"name": name, "description": words} for name, words in others.items())]
 
 
 class Api(FastAPI):

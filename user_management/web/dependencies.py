@@ -25,6 +25,7 @@ class Backend:
     watcher: Watcher
     sandbox: bool = False
     workers: Path | None = None
+    webhook_secrets: tuple[str, ...] = field(default=(), repr=False)
     writes: set[asyncio.Task[Any]] = field(default_factory=set)
 
 

@@ -3,7 +3,7 @@
 import asyncio
 from collections.abc import AsyncIterator, Callable
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TypeAlias
 
@@ -37,6 +37,7 @@ class Options:
     sandbox: bool = False
     stale_after: float = 30.0
     cors_origins: tuple[str, ...] = ()
+    webhook_secrets: tuple[str, ...] = field(default=(), repr=False)
     workers: Path | None = None
     """Where the worker processes that share our port meet."""
 
@@ -71,7 +72,7 @@ async def opened(options: Options, http: httpx.AsyncClient | None) -> AsyncItera
 
         backend = Backend(
             connections, workos, resources, options.stale_after, Watcher(look),
-            sandbox=options.sandbox, workers=options.workers,
+            sandbox=options.sandbox, workers=options.workers, webhook_secrets=options.webhook_secrets,
         )  # fmt: skip
         try:
             async with exposition.shared(options.workers), backend.watcher.kept():

@@ -36,6 +36,10 @@ WORKOS_AWAY = Kind("workos-unavailable", 503, "WorkOS is not available", "Nothin
 UNKNOWN = Kind("outcome-unknown", 504, "Whether it was done is not known", "Look before you repeat it.")
 DATABASE_AWAY = Kind("database-unavailable", 503, "The database is not available", "Wait for `Retry-After`.")
 NOT_READY = Kind("not-ready", 503, "The copy is not ready", "Wait; `detail` says for what.")
+SIGNATURE = Kind(
+    "signature", 401, "The webhook is not signed by WorkOS", "Check the endpoint's secret and both clocks."
+)
+WEBHOOKS_OFF = Kind("webhooks-off", 404, "Webhooks are not received here", "An operator must set the secret.")
 INTERNAL = Kind("internal", 500, "Something went wrong here", "Tell an operator the `request_id`.")
 OTHER = Kind("other", 400, "The request cannot be served", "See `detail`.")
 
@@ -43,7 +47,7 @@ KINDS = {
     kind.name: kind
     for kind in (
         INVALID, NOT_FOUND, DELETED, NO_ROUTE, METHOD, TOO_LARGE, REFUSED, KEY_REFUSED, WORKOS_AWAY, UNKNOWN,
-        DATABASE_AWAY, NOT_READY, INTERNAL, OTHER,
+        DATABASE_AWAY, NOT_READY, SIGNATURE, WEBHOOKS_OFF, INTERNAL, OTHER,
     )
 }  # fmt: skip
 

@@ -13,7 +13,7 @@ from user_management.db.base import Base
 from user_management.db.session import Connection
 from user_management.errors import Conflict, NotFound
 from user_management.journal import checkpoints, entries, erasures
-from user_management.mirror.engine import store
+from user_management.mirror.engine import provisional, store
 from user_management.mirror.engine.fold import Folded
 from user_management.mirror.engine.resource import Resource
 
@@ -82,14 +82,15 @@ async def mentions(connection: Connection, table: str, key: str, words: Sequence
 async def erase(connection: Connection, resources: Sequence[Resource], people: Resource, object_id: str) -> Traces:
     """Erase a person, in the caller's transaction, which holds every writer up; safe to repeat."""
     await checkpoints.lock(connection)
-    found = await trace(connection, resources, people, object_id)
-    await erasures.add(connection, object_id)
-    await forget_places(connection, found)
-    others = await namesakes(connection, people, found)
-    for position in found.positions:
-        await rewrite(connection, position, found, others)
-    for resource in resources:
-        await forget_rows(connection, resource, found, others)
+    async with provisional.lifted(connection):
+        found = await trace(connection, resources, people, object_id)
+        await erasures.add(connection, object_id)
+        await forget_places(connection, found)
+        others = await namesakes(connection, people, found)
+        for position in found.positions:
+            await rewrite(connection, position, found, others)
+        for resource in resources:
+            await forget_rows(connection, resource, found, others)
     return found
 
 

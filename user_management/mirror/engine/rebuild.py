@@ -1,14 +1,15 @@
 """Rebuilding: the journal folded again beside the live table, compared with it, and its rows swapped in."""
 
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
-from contextlib import suppress
+from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass
 from typing import TypeVar
 
 from user_management.db.session import Connection, Pool
-from user_management.journal import checkpoints, entries
+from user_management.journal import checkpoints, entries, webhooks
 from user_management.journal.entries import Entry
-from user_management.mirror.engine.record import Unstorable, fold_all, write_all
+from user_management.mirror.engine import provisional
+from user_management.mirror.engine.apply import Unstorable, fold_all, write_all
 from user_management.mirror.engine.resource import SHARED_COLUMNS, Resource
 
 T = TypeVar("T")
@@ -45,6 +46,13 @@ def beside(resource: Resource) -> str:
     return f"rebuilt_{resource.name}"
 
 
+def stand_ins(resources: Sequence[Resource]) -> dict[str, str]:
+    """What is read instead of each table: those beside, and the confirmed ends of parents that are not rebuilt."""
+    parents = {cascade.parent for resource in resources for cascade in resource.cascades}
+    ends = {name: provisional.confirmed_ends(name) for name in parents}
+    return ends | {resource.name: beside(resource) for resource in resources}
+
+
 async def prepare(connection: Connection, resources: Sequence[Resource]) -> None:
     """Make an empty table beside each live one; temporary, so that a rebuild that dies leaves nothing behind."""
     for resource in resources:
@@ -58,7 +66,7 @@ async def catch_up(
     connection: Connection, resources: Sequence[Resource], *, after: int, until: int
 ) -> AsyncIterator[int]:
     """Fold the journal from `after` up to `until` into the tables beside; yields each position reached."""
-    tables = {resource.name: beside(resource) for resource in resources}
+    tables = stand_ins(resources)
     types = sorted({type_ for resource in resources for type_ in resource.verbs})
     async for batch in entries.read(connection, after=after, until=until, types=types):
         await write(connection, resources, batch, tables)
@@ -125,21 +133,18 @@ def rebuild(pool: Pool, resources: Sequence[Resource], *, swap: bool = True) -> 
 
     Without `swap` it only compares.
     """
-
-    async def judge(connection: Connection, resource: Resource, last: int) -> Difference:
-        return await settle(connection, resource, last) if swap else await compare(connection, resource)
-
-    return folded(pool, resources, judge)
+    return folded(pool, resources, settle if swap else compare, swap=swap)
 
 
 async def folded(
-    pool: Pool, resources: Sequence[Resource], judge: Callable[[Connection, Resource, int], Awaitable[T]]
+    pool: Pool, resources: Sequence[Resource], judge: Callable[[Connection, Resource], Awaitable[T]], *, swap: bool
 ) -> AsyncIterator[Progress | T]:
     """Fold the whole journal beside the live tables; yields progress, then what `judge` says of each resource.
 
-    A parent that is not rebuilt with its children stands in with its live table:
-    its ends carry the positions they had, so that children end where they did. The journal is folded without
-    holding anybody up; only the last entries, the comparison and the swap keep writers waiting. Reads go on throughout.
+    What only webhooks told is no part of the fold: it is lifted from the live tables for the swap, and laid over both
+    for a mere comparison. A parent that is not rebuilt with its children stands in with its live table: its ends carry
+    the positions they had, so that children end where they did. The journal is folded without holding anybody up; only
+    the last entries, the comparison and the swap keep writers waiting. Reads go on throughout.
     """
     async with pool.acquire() as connection:
         await prepare(connection, resources)
@@ -151,14 +156,27 @@ async def folded(
             last = (await checkpoints.lock(connection))[checkpoints.HEAD]
             async for _ in catch_up(connection, resources, after=head, until=last):
                 pass
-            for resource in resources:
-                yield await judge(connection, resource, last)
+            async with laid_alike(connection, resources, swap=swap):
+                for resource in resources:
+                    yield await judge(connection, resource)
 
 
-async def settle(connection: Connection, resource: Resource, head: int) -> Difference:
+@asynccontextmanager
+async def laid_alike(connection: Connection, resources: Sequence[Resource], *, swap: bool) -> AsyncIterator[None]:
+    """Live tables and those beside, both without what only webhooks told (to swap), or both with it (to compare)."""
+    if swap:
+        async with provisional.lifted(connection):
+            yield
+        return
+    current = [one for one in await provisional.up_to_date(connection) if one in resources]
+    await provisional.lay(connection, current, await webhooks.pending(connection), stand_ins(resources))
+    yield
+
+
+async def settle(connection: Connection, resource: Resource) -> Difference:
     """Compare one resource, swap it if it differs, and move its checkpoint to the end of the journal."""
     difference = await compare(connection, resource)
     if difference.total:
         await replace_rows(connection, resource)
-    await checkpoints.place(connection, resource.name, head)
+    await checkpoints.place(connection, resource.name, (await checkpoints.read(connection))[checkpoints.HEAD])
     return difference

@@ -5,21 +5,17 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
-import asyncpg
-
 from user_management.db import jsontext
 from user_management.db.session import Connection
-from user_management.journal import checkpoints, erasures, failures
+from user_management.journal import checkpoints, erasures, failures, webhooks
 from user_management.journal import entries as journal
 from user_management.journal.entries import EVENT_LANES, Entry, Lane, Verdict
 from user_management.journal.failures import Failure
-from user_management.mirror.engine import store
-from user_management.mirror.engine.fold import Folded, fold, ids
+from user_management.mirror.engine import provisional
+from user_management.mirror.engine.apply import Unstorable, fold_all, write_all
+from user_management.mirror.engine.fold import Folded
 from user_management.mirror.engine.resource import Resource
 from user_management.telemetry import metrics, spans
-
-Unstorable = (asyncpg.DataError, asyncpg.IntegrityConstraintViolationError, asyncpg.ProgramLimitExceededError)
-"""What PostgreSQL says when it is the data, and not the database, that is at fault."""
 
 EFFECTIVE = frozenset({Verdict.APPLIED, Verdict.PARKED})
 PRECEDENCE = {
@@ -58,23 +54,29 @@ class Audience:
 
 
 async def record(connection: Connection, resources: Sequence[Resource], entries: Sequence[Entry]) -> Recorded:
-    """Append what is new among the entries and apply it; one that cannot be applied or stored is parked, not lost."""
+    """Append what is new among the entries and apply it; one that cannot be applied or stored is parked, not lost.
+
+    New is also what only a webhook has told so far; its entry is withdrawn.
+    """
     positions = await checkpoints.lock(connection)
     head = positions[checkpoints.HEAD]
     audience = Audience(
         current=tuple(resource for resource in resources if positions.get(resource.name) == head),
         behind=tuple(resource for resource in resources if positions.get(resource.name) != head),
     )
-    fresh = await unseen(connection, await erasures.spared(connection, entries))
-    try:
-        async with connection.transaction():
-            return await record_together(connection, audience, fresh, head)
-    except Unstorable:
-        return await record_singly(connection, audience, fresh, head)
+    async with provisional.lifted(connection) as announced:
+        fresh = await unseen(connection, await erasures.spared(connection, entries))
+        if announced:
+            await webhooks.withdraw(connection, fresh)
+        try:
+            async with connection.transaction():
+                return await record_together(connection, audience, fresh, head)
+        except Unstorable:
+            return await record_singly(connection, audience, fresh, head)
 
 
 async def unseen(connection: Connection, entries: Sequence[Entry]) -> list[Entry]:
-    """The entries whose event the journal does not hold yet, each once."""
+    """The entries whose event the journal does not hold yet (in its final place), each once."""
     event_ids = [entry.event_id for entry in entries if entry.event_id is not None]
     known = await journal.known(connection, event_ids) if event_ids else set()
     fresh: dict[str | int, Entry] = {}
@@ -129,38 +131,6 @@ async def record_parked(
     await failures.park(connection, causes)
     await checkpoints.move(connection, old=head, new=head + 1)
     return Recorded((parked,), head + 1, causes)
-
-
-async def fold_all(
-    connection: Connection,
-    resources: Sequence[Resource],
-    entries: Sequence[Entry],
-    tables: Mapping[str, str] | None = None,
-) -> dict[Resource, Folded]:
-    """Fold the entries for each resource they concern, over what its table (or its stand-in in `tables`) holds."""
-    folds = {}
-    for resource in resources:
-        if any(entry.type in resource.verbs for entry in entries):
-            rows = await store.rows(connection, name(resource, tables), ids(resource, entries))
-            graves = await store.graves(connection, resource, entries, tables or {})
-            folds[resource] = fold(resource, entries, rows, graves)
-    return folds
-
-
-async def write_all(
-    connection: Connection, folds: Mapping[Resource, Folded], tables: Mapping[str, str] | None = None
-) -> None:
-    """Write what the folds decided and park what they could not apply."""
-    for resource, folded in folds.items():
-        with spans.step(f"apply {resource.name}", {"user_management.rows": len(folded.changed)}):
-            await store.write(connection, resource, folded, name(resource, tables))
-            if folded.failures and not tables:
-                await failures.park(connection, folded.failures)
-
-
-def name(resource: Resource, tables: Mapping[str, str] | None) -> str:
-    """The table a resource is folded into."""
-    return (tables or {}).get(resource.name, resource.name)
 
 
 def judged(entries: Sequence[Entry], folds: Mapping[Resource, Folded]) -> Sequence[Entry]:

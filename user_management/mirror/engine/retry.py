@@ -4,8 +4,8 @@ from user_management.db.session import Connection
 from user_management.journal import checkpoints, entries, failures
 from user_management.journal.entries import Entry
 from user_management.journal.failures import Failure, NoSuchFailure
-from user_management.mirror.engine import catalog
-from user_management.mirror.engine.record import Unstorable, fold_all, write_all
+from user_management.mirror.engine import catalog, provisional
+from user_management.mirror.engine.apply import Unstorable, fold_all, write_all
 from user_management.mirror.engine.resource import Resource
 
 
@@ -18,7 +18,8 @@ async def retry(connection: Connection, position: int) -> list[Failure]:
     parked, entry = await failures.parked(connection, position), await entries.get(connection, position)
     if not parked or entry is None:
         raise NoSuchFailure(f"No entry is parked at position {position}.")
-    return [failure for one in parked for failure in await retry_for(connection, entry, one.resource)]
+    async with provisional.lifted(connection):
+        return [failure for one in parked for failure in await retry_for(connection, entry, one.resource)]
 
 
 async def retry_for(connection: Connection, entry: Entry, name: str) -> list[Failure]:

@@ -11,6 +11,7 @@ from user_management.cli.doctor import database, workos
 from user_management.cli.doctor.checkup import Checkup, Health
 from user_management.db import embedded
 from user_management.db.session import Pool
+from user_management.mirror.engine import catalog
 from user_management.services.workos import client
 from user_management.settings import Settings, Source
 from user_management.tests.cli.commands import Command
@@ -121,5 +122,5 @@ async def test_a_key_that_may_not_do_everything(local: LocalWorkOS) -> None:
 
 async def test_an_event_type_workos_does_not_know(local: LocalWorkOS, monkeypatch: pytest.MonkeyPatch) -> None:
     """It can be left out."""
-    monkeypatch.setattr(workos.catalog, "event_types", lambda _: ["user.created", "user.imagined"])
+    monkeypatch.setattr(catalog, "event_types", lambda _: ["user.created", "user.imagined"])
     assert "USER_MANAGEMENT_IGNORED_EVENT_TYPES" in (await workos.feed(local.connection, Settings())).fix

@@ -35,11 +35,14 @@ GAUGES_AND_COUNTERS = """
     user_management_failures_parked user_management_journal_position user_management_listener_leading
     user_management_replica_age_seconds user_management_replica_state user_management_retries_total
     user_management_verified_age_seconds user_management_verified_objects_total
+    user_management_webhooks_missed_total user_management_webhooks_pending user_management_webhooks_total
+    user_management_webhooks_unconfirmed_total
     user_management_workos_budget_limit user_management_workos_budget_used
 """.split()
 HISTOGRAMS = """
     http_client_request_duration_seconds http_server_request_duration_seconds
-    user_management_event_delay_seconds user_management_page_duration_seconds user_management_page_entries
+    user_management_event_delay_part_seconds user_management_event_delay_seconds
+    user_management_page_duration_seconds user_management_page_entries
 """.split()
 METRICS = frozenset(GAUGES_AND_COUNTERS) | {
     f"{name}_{end}" for name in HISTOGRAMS for end in ("bucket", "count", "sum")

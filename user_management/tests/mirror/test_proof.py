@@ -25,7 +25,7 @@ async def copy(pool: Pool) -> Pool:
 
 async def proven(pool: Pool) -> Proof:
     """What the hashes of the users come to."""
-    steps = [step async for step in rebuild.folded(pool, [users], lambda c, r, _: proof.prove(c, r))]
+    steps = [step async for step in rebuild.folded(pool, [users], proof.prove, swap=False)]
     return next(step for step in steps if isinstance(step, Proof))
 
 

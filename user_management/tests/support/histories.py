@@ -1,11 +1,13 @@
 """What may happen at a source: histories of objects, and the lanes by which a copy learns of them."""
 
-from dataclasses import replace
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from hypothesis import strategies as st
 
+from user_management.journal import entries as journal
 from user_management.journal.entries import Entry, Lane, Verdict, number
 from user_management.mirror import organization_memberships, users
 from user_management.mirror.engine.fold import Folded, Grave, Graves, fold
@@ -49,6 +51,12 @@ def membership(key: str = "om_1", *, user_id: str = "user_1", tick: int = 0, **f
         "object": "organization_membership", "id": key, "user_id": user_id, "organization_id": "org_1",
         "status": "active", "role": {"slug": "member"}, "created_at": moment(0), "updated_at": moment(tick), **fields,
     }  # fmt: skip
+
+
+def organization(key: str = "org_1", *, tick: int = 0, **fields: Any) -> dict[str, Any]:
+    """An organization, changed at a tick."""
+    return {"object": "organization", "id": key, "name": "A", "domains": [], "external_id": None,
+            "created_at": moment(0), "updated_at": moment(tick), **fields}  # fmt: skip
 
 
 class Copy:
@@ -126,3 +134,77 @@ def family_history(draw: st.DrawFn) -> list[Entry]:
             data = membership(bond, user_id="user_1" if bond == "om_1" else who, tick=tick)
             entries.append(event(f"organization_membership.{what}", data, tick=tick))
     return entries
+
+
+@dataclass(frozen=True)
+class Delivery:
+    """Entries that come together: a page, or webhooks one after the other."""
+
+    entries: Sequence[Entry]
+    webhook: bool = False
+
+
+OBJECTS = {"user": user, "organization_membership": membership, "organization": organization}
+NAMED = {
+    "user": ["user_1", "user_2"], "organization": ["org_1", "org_2"],
+    "organization_membership": ["om_1", "om_2", "om_3"],
+}  # fmt: skip
+LEAN = ["external_id", "first_name", "domains", "role", "metadata"]
+"""Keys that an event may leave out, or change to something of its own."""
+
+
+@st.composite
+def happening(draw: st.DrawFn, name: str) -> Entry:
+    """One event of a small world: ties and times that descend, lean objects, sign-ins, ends of parents, odd data."""
+    tick = draw(st.integers(0, 4))
+    kind = draw(st.sampled_from(["session", *OBJECTS, *OBJECTS]))
+    if kind == "session":
+        who = draw(st.sampled_from(NAMED["user"]))
+        data: dict[str, Any] = {"object": "session", "id": name, "user_id": who, "created_at": moment(tick)}
+        return event("session.created", data, tick=tick, name=name)
+    data = OBJECTS[kind](draw(st.sampled_from(NAMED[kind])), tick=tick, **draw(bond(kind)))
+    for key in draw(st.sets(st.sampled_from(LEAN), max_size=2)):
+        if draw(st.booleans()):
+            data.pop(key, None)
+        else:
+            data[key] = draw(st.sampled_from([f"at {tick}", None, f"odd {name}"]))
+    if draw(st.integers(0, 19)) == 0:
+        data["updated_at"] = "yesterday"
+    what = draw(st.sampled_from(["created", "updated", "updated", "deleted"]))
+    return event(f"{kind}.{what}", data, tick=tick, name=name)
+
+
+def bond(kind: str) -> st.SearchStrategy[dict[str, Any]]:
+    """Whom a membership binds; nothing for others."""
+    if kind != "organization_membership":
+        return st.just({})
+    ends = {"user_id": st.sampled_from(NAMED["user"]), "organization_id": st.sampled_from(NAMED["organization"])}
+    return st.fixed_dictionaries(ends)
+
+
+@st.composite
+def listed(draw: st.DrawFn) -> Entry:
+    """An object that a list or a reply shows, as it was at any time."""
+    resource = draw(st.sampled_from([USERS, MEMBERSHIPS]))
+    made = user if resource is USERS else membership
+    data = made(
+        draw(st.sampled_from(NAMED[resource.object])), tick=draw(st.integers(0, 5)), **draw(bond(resource.object))
+    )
+    lane = draw(st.sampled_from([Lane.LIST, Lane.REPLY]))
+    type_ = resource.listed if lane is Lane.LIST else resource.replied
+    return journal.of_object(data, lane=lane, type=type_, at=START)
+
+
+@st.composite
+def deliveries(draw: st.DrawFn) -> list[Delivery]:
+    """Pages of the feed, objects listed between them, and webhooks of any of its events at any time, any number."""
+    events = [draw(happening(f"event_{number}")) for number in range(draw(st.integers(1, 12)))]
+    webhooks = st.lists(st.sampled_from(events), max_size=4).map(lambda told: Delivery(told, webhook=True))
+    story, rest = [draw(webhooks)], list(events)
+    while rest:
+        size = draw(st.integers(1, len(rest)))
+        story += [Delivery(rest[:size]), draw(webhooks)]
+        if draw(st.booleans()):
+            story += [Delivery([draw(listed())]), draw(webhooks)]
+        rest = rest[size:]
+    return story

@@ -98,11 +98,24 @@ async def test_what_an_event_comes_to_is_counted(collected: None, local: LocalWo
 
     assert grown("user_management_entries_total", **applied) == 1
     assert grown("user_management_event_delay_seconds_count") == 1
+    for part in ("source", "wait", "fetch", "apply"):
+        assert grown("user_management_event_delay_part_seconds_count", part=part) == 1
     assert grown("user_management_page_entries_sum", lane="events") == 1
     assert grown("user_management_page_duration_seconds_count", lane="events") == 1
     assert grown("http_client_request_duration_seconds_count", **asked) == 1
     assert value(after, "user_management_workos_budget_used") >= 1
     assert value(after, "user_management_workos_budget_limit") == 6000
+
+
+async def test_webhooks_are_counted_by_what_became_of_them(collected: None, serve: Serve, local: LocalWorkOS) -> None:
+    """Even those that are refused."""
+    async with serve(local.http, webhook_secrets=("whsec_test",)) as api:
+        before = await scraped(api)
+        await api.post("/webhooks/workos", content=b"{}", headers={"WorkOS-Signature": "t=1, v1=00"})
+        after = await scraped(api)
+    name = "user_management_webhooks_total"
+    assert value(after, name, outcome="refused") - value(before, name, outcome="refused") == 1
+    assert value(after, "user_management_webhooks_pending") == 0
 
 
 async def test_a_failure_is_counted_by_what_it_asks_for(

@@ -15,19 +15,24 @@ LIMIT = 1_000_000
 
 async def read(request: Request) -> dict[str, Any]:
     """The JSON object a request carries; a problem when it is too large or something else."""
+    return parsed(await raw(request))
+
+
+async def raw(request: Request) -> bytes:
+    """The bytes a request carries; a problem when they are too many."""
     chunks, size = [], 0
     async for chunk in request.stream():
         size += len(chunk)
         if size > LIMIT:
             raise Problem(problems.TOO_LARGE, f"The request body is larger than {LIMIT} bytes.")
         chunks.append(chunk)
-    return parsed(b"".join(chunks))
+    return b"".join(chunks)
 
 
-def parsed(raw: bytes) -> dict[str, Any]:
+def parsed(text: bytes) -> dict[str, Any]:
     """The JSON object in these bytes."""
     try:
-        body = jsontext.loads(raw)
+        body = jsontext.loads(text)
     except (ValueError, RecursionError) as error:
         raise problems.wrong("body", "is not JSON") from error
     if not isinstance(body, dict):

@@ -157,6 +157,29 @@ def of_ready(model: type[BaseModel]) -> dict[str, Any]:
     }
 
 
+def of_webhook(model: type[BaseModel]) -> dict[str, Any]:
+    """The description of the endpoint that WorkOS sends webhooks to."""
+    header = {
+        "name": "WorkOS-Signature", "in": "header", "required": True, "schema": {"type": "string"},
+        "description": '`t=<ms since 1970>, v1=<hex HMAC-SHA256 of "t.body">`, at most three minutes old.',
+    }  # fmt: skip
+    event = {"id": "event_01E4ZCR3C56J083X43JQXF3JK5", "event": "user.created", "data": {"object": "user"}}
+    sent = {"application/json": {"schema": {"type": "object"}, "example": event}}
+    kinds = (
+        problems.INVALID, problems.SIGNATURE, problems.WEBHOOKS_OFF, problems.TOO_LARGE, problems.DATABASE_AWAY
+    )  # fmt: skip
+    return {
+        "operation_id": "receive_webhook",
+        "tags": ["webhooks"],
+        "summary": "Take a webhook of WorkOS",
+        "description": "The event is in the copy before this is answered. It is provisional until the feed brings it "
+        "too: a webhook can be late, repeated or lost without harm. Needs `USER_MANAGEMENT_WORKOS_WEBHOOK_SECRET`.",
+        "response_model": model,
+        "responses": {200: answered("What became of it.", example_of(model), {}), **failures(kinds)},
+        "openapi_extra": {"parameters": [header], "requestBody": {"required": True, "content": sent}},
+    }
+
+
 METRICS = """\
 # HELP user_management_replica_age_seconds Seconds since the end of WorkOS's feed was reached.
 # TYPE user_management_replica_age_seconds gauge

@@ -5,7 +5,7 @@ from collections.abc import Iterable
 from fastapi import APIRouter
 
 from user_management.mirror.engine.resource import Resource
-from user_management.web.api import monitoring, reads, users
+from user_management.web.api import monitoring, reads, users, webhooks
 from user_management.web.api.routes import Direct
 
 
@@ -15,4 +15,5 @@ def install(router: APIRouter, resources: Iterable[Resource]) -> None:
     for resource in resources:
         reads.add(router, resource)
     users.add(router)
+    webhooks.add(router)
     monitoring.add(router)
