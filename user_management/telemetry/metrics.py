@@ -34,6 +34,9 @@ event_delay = Histogram(
 entries = meter.create_counter(
     "user_management.entries", "{entry}", "Entries of the journal, by lane, type and what became of them."
 )
+writes = meter.create_counter(
+    "user_management.writes", "{write}", "Writes asked of the API, by resource and what came of them."
+)
 retries = meter.create_counter(
     "user_management.retries", "{retry}", "Pieces of the listener's work that failed and are tried again."
 )

@@ -71,7 +71,7 @@ async def opened(options: Options, http: httpx.AsyncClient | None) -> AsyncItera
 
         backend = Backend(
             connections, workos, resources, options.stale_after, Watcher(look),
-            sandbox=options.sandbox, workers=options.workers,
+            sandbox=options.sandbox, secret=options.workos_api_key.encode(), workers=options.workers,
         )  # fmt: skip
         try:
             async with exposition.shared(options.workers), backend.watcher.kept():

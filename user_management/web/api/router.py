@@ -5,8 +5,11 @@ from collections.abc import Iterable
 from fastapi import APIRouter
 
 from user_management.mirror.engine.resource import Resource
-from user_management.web.api import monitoring, reads, users
+from user_management.web.api import monitoring, reads, users, writes
 from user_management.web.api.routes import Direct
+
+WRITES = (users.create,)
+"""Every write there is."""
 
 
 def install(router: APIRouter, resources: Iterable[Resource]) -> None:
@@ -14,5 +17,6 @@ def install(router: APIRouter, resources: Iterable[Resource]) -> None:
     router.route_class = Direct
     for resource in resources:
         reads.add(router, resource)
-    users.add(router)
+    for write in WRITES:
+        writes.add(router, write)
     monitoring.add(router)
