@@ -13,7 +13,7 @@ import structlog
 from opentelemetry import trace
 
 from user_management.db import jsontext
-from user_management.db.session import Unreachable
+from user_management.db.session import DatabaseUnavailable, Unreachable
 from user_management.journal import checkpoints, entries, redaction, writes
 from user_management.journal.entries import Lane
 from user_management.journal.writes import Reply, Turn
@@ -32,7 +32,7 @@ log = structlog.get_logger(__name__)
 RECORDING = 10.0
 """Seconds the copy may take to note a reply before the caller is answered without; the event will bring it."""
 BEFORE = "An attempt before this one got no answer"
-Away = (*Unreachable, asyncpg.PostgresError)
+Away = (*Unreachable, asyncpg.PostgresError, DatabaseUnavailable)
 
 
 @dataclass(frozen=True, slots=True)
