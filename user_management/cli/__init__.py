@@ -10,6 +10,7 @@ from user_management.cli.demo import PASS_ON, demo
 from user_management.cli.migrate import migrate
 from user_management.cli.rebuild import rebuild
 from user_management.cli.status import status
+from user_management.cli.why import why
 from user_management.errors import Misconfigured
 
 app = typer.Typer(
@@ -19,6 +20,7 @@ app.command()(migrate)
 app.command()(status)
 app.command()(backfill)
 app.command()(rebuild)
+app.command()(why)
 app.add_typer(failures.app, name="failures")
 app.command(context_settings=PASS_ON)(demo)
 

@@ -68,7 +68,8 @@ def middleware(options: Options) -> list[Middleware]:
 def tags() -> list[dict[str, str]]:
     """The groups of routes, each in a sentence."""
     found = [{"name": one.name, "description": inspect.getdoc(one.shape) or ""} for one in catalog.resources()]
-    return [*found, {"name": "monitoring", "description": "For those who watch over it."}]
+    apart = {"name": "failures", "description": "Entries that could not be applied, and what to do about them."}
+    return [*found, apart, {"name": "monitoring", "description": "For those who watch over it."}]
 
 
 class Api(FastAPI):

@@ -5,7 +5,7 @@ from collections.abc import Iterable
 from fastapi import APIRouter
 
 from user_management.mirror.engine.resource import Resource
-from user_management.web.api import monitoring, reads, users, writes
+from user_management.web.api import failures, monitoring, reads, users, why, writes
 from user_management.web.api.routes import Direct
 
 WRITES = (users.create,)
@@ -17,6 +17,8 @@ def install(router: APIRouter, resources: Iterable[Resource]) -> None:
     router.route_class = Direct
     for resource in resources:
         reads.add(router, resource)
+        why.add(router, resource)
     for write in WRITES:
         writes.add(router, write)
+    failures.add(router)
     monitoring.add(router)
