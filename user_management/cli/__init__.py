@@ -13,6 +13,7 @@ from user_management.cli.migrate import migrate
 from user_management.cli.rebuild import rebuild
 from user_management.cli.status import status
 from user_management.cli.verify import verify
+from user_management.cli.why import why
 from user_management.errors import Misconfigured
 
 app = typer.Typer(
@@ -25,6 +26,7 @@ app.command()(backfill)
 app.command()(rebuild)
 app.command()(verify)
 app.command()(erase)
+app.command()(why)
 app.add_typer(failures.app, name="failures")
 app.command(context_settings=PASS_ON)(demo)
 

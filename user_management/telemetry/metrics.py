@@ -49,6 +49,9 @@ webhooks_missed = meter.create_counter(
 webhooks_unconfirmed = meter.create_counter(
     "user_management.webhooks.unconfirmed", "{webhook}", "Webhooks whose event the feed did not bring in time."
 )
+writes = meter.create_counter(
+    "user_management.writes", "{write}", "Writes asked of the API, by resource and what came of them."
+)
 retries = meter.create_counter(
     "user_management.retries", "{retry}", "Pieces of the listener's work that failed and are tried again."
 )
