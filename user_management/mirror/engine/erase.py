@@ -157,6 +157,8 @@ async def forget_places(connection: Connection, found: Traces) -> None:
     await connection.execute("DELETE FROM backfill_seen WHERE id = $1", found.id)
     await connection.execute("DELETE FROM verified WHERE from_id = $1 OR upto_id = $1", found.id)
     await connection.execute("DELETE FROM findings WHERE object_id = $1", found.id)
+    answered = await mentions(connection, "writes", "key", found.words)
+    await connection.execute("DELETE FROM writes WHERE key = ANY($1::text[])", answered)
 
 
 async def remains(connection: Connection, found: Traces) -> dict[str, int]:

@@ -9,9 +9,10 @@ from typing import Any
 from user_management.db import jsontext
 from user_management.db.session import Connection
 from user_management.errors import NotFound
-from user_management.journal import history
+from user_management.journal import erasures, history, verifications
 from user_management.journal.entries import Verdict
 from user_management.journal.history import LAST, Said, Trouble
+from user_management.journal.verifications import Key
 from user_management.mirror.engine.resource import Resource
 from user_management.mirror.engine.verbs import Cascade
 
@@ -85,6 +86,8 @@ async def explain(
     found = await standing(connection, resource, object_id)
     last = await history.about(connection, object_id, types, kind, before=after, count=limit + 1, bodies=bodies)
     if found is None and not last and (after == LAST or not await seen(connection, resource, object_id)):
+        if await erasures.erased(connection, [object_id]):
+            raise NeverSeen(f"The {kind} {object_id} was erased here, for good.")
         raise NeverSeen(f"WorkOS never told us of a {kind} {object_id}.")
     return Explanation(
         resource=resource.name,
@@ -140,6 +143,14 @@ async def end(connection: Connection, cascade: Cascade, found: Standing) -> End 
     return End(cascade.parent, parent, row["deleted_at"].astimezone(UTC), row["position"]) if row else None
 
 
-async def verified_at(connection: Connection, resource: Resource, object_id: str) -> datetime | None:  # noqa: ARG001  until verification leaves its marks
+async def verified_at(connection: Connection, resource: Resource, object_id: str) -> datetime | None:
     """When the object was last held against WorkOS; None while it never was."""
-    return None
+    partition = resource.listing.parameter if resource.listing.per else "''"
+    row = await connection.fetchrow(
+        f"SELECT created_at, {partition} AS partition FROM {resource.name} WHERE id = $1", object_id
+    )
+    if row is None:
+        return None
+    return await verifications.verified_at(
+        connection, resource.name, row["partition"] or "", Key(row["created_at"], object_id)
+    )

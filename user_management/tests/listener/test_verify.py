@@ -13,7 +13,7 @@ from user_management.journal import verifications
 from user_management.journal.verifications import ASKED, Finding, Verification
 from user_management.listener import repair, suspects, verify
 from user_management.listener.daemon import Listener
-from user_management.mirror.engine import catalog
+from user_management.mirror.engine import catalog, why
 from user_management.tests.support import copies
 from user_management.tests.support.local_workos import LocalWorkOS
 
@@ -165,3 +165,17 @@ async def test_without_a_listener_nobody_is_accused(listener: Listener, pool: Po
     assert looked.suspects
     with pytest.raises(suspects.NotFollowed):
         await suspects.settled(pool, looked.at, hold_back=0.0, patience=0.2)
+
+
+async def test_why_tells_when_an_object_was_verified(followed: Listener, pool: Pool) -> None:
+    """Of every resource; null before."""
+
+    async def told(name: str) -> set[bool]:
+        resource = next(one for one in catalog.resources() if one.name == name)
+        async with pool.acquire() as connection:
+            ids = await copies.live(pool, name)
+            return {await why.verified_at(connection, resource, one) is not None for one in ids}
+
+    assert await told("users") == {False}
+    await verified(followed)
+    assert await told("users") == await told("organization_memberships") == {True}
