@@ -71,6 +71,25 @@ async def test_a_database_that_is_away_is_said_so(api: httpx.AsyncClient, server
     assert (await api.get("/api/users")).status_code == 200
 
 
+async def test_connections_that_the_server_ended_cost_no_answer(
+    api: httpx.AsyncClient, server: str, database_url: str
+) -> None:
+    """A database that has ended all connections, and is back, serves the very next reads."""
+    await asyncio.gather(*(api.get("/api/users") for _ in range(4)))
+    async with shut(server, database_url):
+        pass
+    assert [(await api.get("/api/users")).status_code for _ in range(4)] == [200] * 4
+
+
+async def test_a_write_that_was_done_is_answered_though_the_database_lets_nobody_in(
+    api: httpx.AsyncClient, server: str, database_url: str
+) -> None:
+    """What WorkOS accepted is never answered as if nothing were done."""
+    async with shut(server, database_url):
+        answer = await api.post("/api/users", json={"email": "ada@example.com"})
+    assert (answer.status_code, answer.json()["email"]) == (201, "ada@example.com")
+
+
 @asynccontextmanager
 async def shut(server: str, database_url: str) -> AsyncIterator[None]:
     """A database that ends its connections and lets no new one in."""

@@ -13,7 +13,7 @@ from opentelemetry import trace
 from pydantic import BaseModel, ConfigDict, Field
 
 from user_management.db import jsontext
-from user_management.db.session import Unreachable
+from user_management.db.session import DatabaseUnavailable, Unreachable
 from user_management.journal import entries, redaction
 from user_management.journal.entries import Lane
 from user_management.mirror.engine.record import record, report
@@ -81,7 +81,7 @@ async def created(found: Backend, fields: dict[str, Any]) -> dict[str, Any]:
     user = await commands.create_user(found.workos, fields)
     try:
         await note(found, user)
-    except (*Unreachable, asyncpg.PostgresError):
+    except (*Unreachable, DatabaseUnavailable, asyncpg.PostgresError):
         log.exception("reply.not_recorded", object_id=user["id"])
     return user
 
