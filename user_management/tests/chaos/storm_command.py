@@ -1,0 +1,45 @@
+"""`python -m user_management.tests.chaos.storm_command --seeds 1..5`: storms on real processes, one after the other."""
+
+import asyncio
+import re
+import time
+from typing import Annotated
+
+import typer
+
+from user_management.tests.chaos import storm
+
+cli = typer.Typer(add_completion=False, pretty_exceptions_enable=False)
+
+
+def numbers(seeds: str) -> range:
+    """The seeds of `7` or `1..5`."""
+    found = re.fullmatch(r"(\d+)(?:\.\.(\d+))?", seeds)
+    if found is None:
+        raise typer.BadParameter("give a number, or the first and the last, such as 1..5", param_hint="--seeds")
+    return range(int(found[1]), int(found[2] or found[1]) + 1)
+
+
+@cli.command("storm")
+def storms(
+    seeds: Annotated[str, typer.Option(help="Which storms: one number, or the first and the last (1..5).")] = "1..5",
+    seconds: Annotated[float, typer.Option(min=0, help="How long each rages, before it settles.")] = 10.0,
+    *,
+    verbose: Annotated[bool, typer.Option("--verbose", help="Keep the logs of each, and tell its faults.")] = False,
+) -> None:
+    """Raise storms: real processes, killed, frozen, cut off and lied to. Exit status 1 if anything was wrong."""
+    began, failed = time.monotonic(), []
+    for seed in numbers(seeds):
+        outcome = asyncio.run(storm.run(seed, seconds=seconds, verbose=verbose))
+        typer.echo(outcome)
+        if verbose and outcome.well:
+            typer.echo("\n".join([*outcome.timeline, f"Logs in {outcome.folder}"]))
+        if not outcome.well:
+            failed.append(seed)
+    count, spent = len(numbers(seeds)), time.monotonic() - began
+    typer.echo(f"{count} storms in {spent:.0f} s, {len(failed)} failed" + (f": {failed}" if failed else "."))
+    raise typer.Exit(1 if failed else 0)
+
+
+if __name__ == "__main__":
+    cli()
