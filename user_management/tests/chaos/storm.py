@@ -11,8 +11,8 @@ import shutil
 import tempfile
 import time
 import traceback
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -23,12 +23,15 @@ from user_management.db.session import Pool
 from user_management.tests.chaos import storm_evidence as evidence
 from user_management.tests.chaos import storm_faults as faults
 from user_management.tests.chaos import storm_scene
-from user_management.tests.chaos.storm_clients import TIMEOUT, Clients
+from user_management.tests.chaos.storm_clients import TIMEOUT, Clients, Heard
 from user_management.tests.chaos.storm_judge import judge
 from user_management.tests.chaos.storm_plan import plan
 from user_management.tests.chaos.storm_scene import Scene
 from user_management.tests.support.local_workos import LocalWorkOS
-from user_management.tests.support.waiting import PATIENCE, until
+from user_management.tests.support.waiting import until
+
+SETTLING = 60.0
+"""Seconds the copy has to become live and equal once all is calm: a fraction of it will do, but for a busy machine."""
 
 TAIL = 15
 SHOWN = 25
@@ -45,6 +48,13 @@ class Outcome:
     tails: list[str] = field(default_factory=list)
     folder: Path | None = None
     """Where the logs are; kept only if something was wrong."""
+
+    @contextmanager
+    def timed(self, what: str) -> Iterator[None]:
+        """Note the seconds that something takes."""
+        began = time.monotonic()
+        yield
+        self.counts[f"s {what}"] = round(time.monotonic() - began, 1)
 
     @property
     def well(self) -> bool:
@@ -66,7 +76,7 @@ class Outcome:
 
 async def run(seed: int, *, seconds: float = 10.0, verbose: bool = False) -> Outcome:
     """One storm of so many seconds, and what became of it; nothing of it is left running, whatever happens."""
-    folder, began = scene_folder(seed), time.monotonic()
+    folder = scene_folder(seed)
     outcome = Outcome(seed, folder=folder)
     try:
         await weather_out(outcome, seed, seconds)
@@ -75,7 +85,6 @@ async def run(seed: int, *, seconds: float = 10.0, verbose: bool = False) -> Out
     except BaseException:
         shutil.rmtree(folder, ignore_errors=True)
         raise
-    outcome.counts["seconds"] = round(time.monotonic() - began, 1)
     if outcome.well and not verbose:
         shutil.rmtree(folder, ignore_errors=True)
     else:
@@ -92,27 +101,31 @@ def scene_folder(seed: int) -> Path:
 
 async def weather_out(outcome: Outcome, seed: int, seconds: float) -> None:
     """Raise the storm, outlive it, and judge."""
-    began = time.monotonic()
-    async with storm_scene.running(plan(seed, seconds=seconds), outcome.folder or Path()) as scene:
-        outcome.timeline = scene.timeline
-        outcome.counts["seconds to begin"] = round(time.monotonic() - began, 1)
-        clients = await storm(scene)
-        async with looking(scene) as (pool, local):
-            calm = time.monotonic()
-            outcome.wrong += await settled(scene, pool, local)
-            outcome.counts["seconds to settle"] = round(time.monotonic() - calm, 1)
-            outcome.wrong += await evidence.served(scene, local)
-            outcome.wrong += await evidence.folds(scene)
-            truth = await evidence.truth_of(scene, pool, local)
-            outcome.wrong += [f"{one.name} ended by itself" for one in scene.services if not one.running]
-            await asyncio.gather(*(service.end() for service in scene.services))
-            outcome.wrong += judge(clients.heard, truth)
-            outcome.wrong += await evidence.parked(pool)
-            outcome.wrong += await evidence.false_ends(pool, list(truth.feed))
+    with outcome.timed("in all"):
+        async with storm_scene.running(plan(seed, seconds=seconds), outcome.folder or Path()) as scene:
+            outcome.timeline = scene.timeline
+            with outcome.timed("raging"):
+                clients = await storm(scene)
+            async with looking(scene) as (pool, local):
+                await look_back(outcome, scene, clients.heard, pool, local)
     for service in scene.services:
         outcome.wrong += [*evidence.log_faults(service), *evidence.ending_faults(service)]
     outcome.wrong += evidence.sql_faults(scene.database.folder / "log")
-    heard = clients.heard
+
+
+async def look_back(outcome: Outcome, scene: Scene, heard: Heard, pool: Pool, local: LocalWorkOS) -> None:
+    """Let everything settle, ask all of them to end, and judge."""
+    with outcome.timed("settling"):
+        outcome.wrong += await settled(scene, pool, local)
+        outcome.wrong += await evidence.served(scene, local)
+    outcome.wrong += await evidence.folds(scene)
+    truth = await evidence.truth_of(scene, pool, local)
+    outcome.wrong += [f"{one.name} ended by itself" for one in scene.services if not one.running]
+    with outcome.timed("ending"):
+        await asyncio.gather(*(service.end() for service in scene.services))
+    outcome.wrong += judge(heard, truth)
+    outcome.wrong += await evidence.parked(pool)
+    outcome.wrong += await evidence.false_ends(pool, list(truth.feed))
     outcome.counts |= {
         "faults": len(scene.plan.faults), "events": len(truth.feed), "pages": len(heard.pages),
         "looks": len(heard.looks), "unserved": heard.unserved,
@@ -153,7 +166,7 @@ async def settled(scene: Scene, pool: Pool, local: LocalWorkOS) -> list[str]:
         return ready and await caught_up(pool, local) and not await evidence.differences(pool, local)
 
     try:
-        await until(equal, seconds=PATIENCE)
+        await until(equal, seconds=SETTLING)
     except TimeoutError:
         return [f"it never became live and equal: {line}" for line in await evidence.differences(pool, local) or ["?"]]
     return []

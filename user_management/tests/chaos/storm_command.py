@@ -2,12 +2,15 @@
 
 import asyncio
 import re
+import signal
 import time
-from typing import Annotated
+from collections.abc import Coroutine
+from typing import Annotated, Any
 
 import typer
 
 from user_management.tests.chaos import storm
+from user_management.tests.chaos.storm import Outcome
 
 cli = typer.Typer(add_completion=False, pretty_exceptions_enable=False)
 
@@ -20,6 +23,13 @@ def numbers(seeds: str) -> range:
     return range(int(found[1]), int(found[2] or found[1]) + 1)
 
 
+async def told_to_stop(work: Coroutine[Any, Any, Outcome]) -> Outcome:
+    """The work's outcome; SIGTERM, too, ends it in order, so that no process is left behind."""
+    task = asyncio.ensure_future(work)
+    asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, task.cancel)
+    return await task
+
+
 @cli.command("storm")
 def storms(
     seeds: Annotated[str, typer.Option(help="Which storms: one number, or the first and the last (1..5).")] = "1..5",
@@ -30,7 +40,7 @@ def storms(
     """Raise storms: real processes, killed, frozen, cut off and lied to. Exit status 1 if anything was wrong."""
     began, failed = time.monotonic(), []
     for seed in numbers(seeds):
-        outcome = asyncio.run(storm.run(seed, seconds=seconds, verbose=verbose))
+        outcome = asyncio.run(told_to_stop(storm.run(seed, seconds=seconds, verbose=verbose)))
         typer.echo(outcome)
         if verbose and outcome.well:
             typer.echo("\n".join([*outcome.timeline, f"Logs in {outcome.folder}"]))
