@@ -15,6 +15,8 @@ from user_management import settings as configuration
 from user_management import telemetry
 from user_management.db import schema, session
 from user_management.errors import Misconfigured, Wait
+from user_management.journal import checkpoints, cursor
+from user_management.mirror.engine import catalog
 from user_management.settings import Settings
 from user_management.telemetry import exposition
 from user_management.web import application, workers
@@ -69,10 +71,12 @@ def create_app() -> FastAPI:
 
 
 async def check(url: str) -> None:
-    """Refuse a database that is away or whose schema is not the one this code needs."""
+    """Refuse a database that is away or whose schema is not the one this code needs; ready it for what is recorded."""
     connection = await session.connect(url, application="user-management-api")
     try:
         await schema.check(connection)
+        await checkpoints.ensure(connection, [resource.name for resource in catalog.resources()])
+        await cursor.ensure(connection)
     finally:
         await connection.close()
 

@@ -1,6 +1,6 @@
 import asyncio
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import AsyncExitStack, asynccontextmanager
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -88,6 +88,17 @@ async def test_a_write_that_was_done_is_answered_though_the_database_lets_nobody
     async with shut(server, database_url):
         answer = await api.post("/api/users", json={"email": "ada@example.com"})
     assert (answer.status_code, answer.json()["email"]) == (201, "ada@example.com")
+
+
+async def test_an_api_that_begins_while_the_database_is_away_serves_when_it_is_back(
+    serve: Serve, server: str, database_url: str
+) -> None:
+    """A worker that takes the place of one that died must not end because the database is away at that moment."""
+    async with AsyncExitStack() as stack:
+        async with shut(server, database_url):
+            api = await stack.enter_async_context(serve())
+            assert (await api.get("/api/users")).status_code == 503
+        assert (await api.get("/api/users")).status_code == 200
 
 
 @asynccontextmanager
