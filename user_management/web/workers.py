@@ -1,12 +1,17 @@
 """The worker processes of the API: uvicorn's, whose parent heeds deaths and signals also while one does not answer.
 
-uvicorn's own parent waits for the whole time that a worker may be silent: for one that died before its answer too.
-Nobody is replaced meanwhile, and SIGTERM goes unheeded until a supervisor's patience is over.
+uvicorn's own parent waits for the whole time that a worker may be silent, for one that died before its answer too:
+nobody is replaced meanwhile, and SIGTERM goes unheeded until a supervisor's patience is over. And its workers go on
+when the parent is killed, and keep the port.
 """
 
+import multiprocessing
+import os
+import signal
 import sys
 import time
 from collections.abc import Sequence
+from multiprocessing.connection import wait
 from socket import socket
 
 import structlog
@@ -41,6 +46,14 @@ class Worker(Process):
         except (OSError, EOFError):
             pass
         return False
+
+    def always_pong(self) -> None:
+        """Answer the parent as long as it lives; without it, leave: nobody else would end us, and the port is ours."""
+        parent = multiprocessing.parent_process()
+        while parent is not None and parent.is_alive():
+            if self.child_conn in wait([self.child_conn, parent.sentinel]):
+                self.pong()
+        os.kill(os.getpid(), signal.SIGTERM)
 
 
 class Workers(Multiprocess):

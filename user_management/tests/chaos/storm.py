@@ -115,12 +115,14 @@ async def weather_out(outcome: Outcome, seed: int, seconds: float) -> None:
 
 async def look_back(outcome: Outcome, scene: Scene, heard: Heard, pool: Pool, local: LocalWorkOS) -> None:
     """Let everything settle, ask all of them to end, and judge."""
+    outcome.wrong += [f"{one.name} ended by itself" for one in scene.services if not one.running]
+    if not outcome.well:
+        return
     with outcome.timed("settling"):
         outcome.wrong += await settled(scene, pool, local)
         outcome.wrong += await evidence.served(scene, local)
     outcome.wrong += await evidence.folds(scene)
     truth = await evidence.truth_of(scene, pool, local)
-    outcome.wrong += [f"{one.name} ended by itself" for one in scene.services if not one.running]
     with outcome.timed("ending"):
         await asyncio.gather(*(service.end() for service in scene.services))
     outcome.wrong += judge(heard, truth)

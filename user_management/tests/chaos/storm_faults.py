@@ -90,6 +90,14 @@ async def api_killed(scene: Scene, fault: Fault) -> None:
     await kill(scene.api, fault, scene.start_api)
 
 
+async def parent_killed(scene: Scene, fault: Fault) -> None:
+    """SIGKILL of the API's parent alone: its workers leave by themselves, and the port is free again."""
+    async with scene.api.lock:
+        await scene.api.behead()
+        await asyncio.sleep(fault.length)
+        await scene.start_api()
+
+
 async def api_restarted(scene: Scene, fault: Fault) -> None:
     """SIGTERM to the API."""
     await restart(scene.api, fault, scene.start_api)
@@ -245,6 +253,7 @@ DEEDS: dict[Kind, Callable[[Scene, Fault], Awaitable[None]]] = {
     Kind.LISTENER_FROZEN: listener_frozen,
     Kind.LISTENER_RESTARTED: listener_restarted,
     Kind.API_KILLED: api_killed,
+    Kind.PARENT_KILLED: parent_killed,
     Kind.API_RESTARTED: api_restarted,
     Kind.WORKER_KILLED: worker_killed,
     Kind.WORKER_FROZEN: worker_frozen,

@@ -12,6 +12,7 @@ class Kind(StrEnum):
     LISTENER_FROZEN = "listener frozen"
     LISTENER_RESTARTED = "listener restarted"
     API_KILLED = "API killed"
+    PARENT_KILLED = "API parent killed"
     API_RESTARTED = "API restarted"
     WORKER_KILLED = "API worker killed"
     WORKER_FROZEN = "API worker frozen"
@@ -31,7 +32,7 @@ class Kind(StrEnum):
 
 WEIGHTS = {
     Kind.LISTENER_KILLED: 4, Kind.LISTENER_FROZEN: 3, Kind.LISTENER_RESTARTED: 1,
-    Kind.API_KILLED: 1, Kind.API_RESTARTED: 1, Kind.WORKER_KILLED: 2, Kind.WORKER_FROZEN: 2,
+    Kind.API_KILLED: 1, Kind.PARENT_KILLED: 1, Kind.API_RESTARTED: 1, Kind.WORKER_KILLED: 2, Kind.WORKER_FROZEN: 2,
     Kind.DATABASE_CRASHED: 2, Kind.BACKEND_KILLED: 1, Kind.BACKENDS_TERMINATED: 3,
     Kind.DATABASE_CUT: 3, Kind.DATABASE_HUNG: 2, Kind.DATABASE_SLOW: 1,
     Kind.SOURCE_RESTARTED: 2, Kind.SOURCE_CUT: 3, Kind.SOURCE_HUNG: 2, Kind.SOURCE_SLOW: 1,

@@ -2,6 +2,7 @@
 
 import asyncio
 import os
+import re
 import signal
 import sys
 from asyncio.subprocess import DEVNULL, Process
@@ -17,7 +18,7 @@ from user_management.db import embedded, schema
 from user_management.tests.chaos.storm_plan import Plan
 from user_management.tests.chaos.storm_proxy import Proxy
 from user_management.tests.support import ports, processes
-from user_management.tests.support.waiting import PATIENCE
+from user_management.tests.support.waiting import PATIENCE, until
 
 LEASE = 1.5
 STALE_AFTER = 2.0
@@ -60,6 +61,17 @@ class Service:
                 os.killpg(self.process.pid, signal.SIGKILL)
             await self.process.wait()
 
+    async def behead(self) -> None:
+        """End it without its workers, and wait until these have left by themselves."""
+        if self.process is not None and self.running:
+            self.process.kill()
+            await self.process.wait()
+
+            async def alone() -> bool:
+                return not self.left()
+
+            await until(alone)
+
     async def clear_away(self) -> None:
         """End whatever of it is still there."""
         await self.kill()
@@ -71,6 +83,7 @@ class Service:
         """Ask it to end, and note its exit status; one that does not heed in time is killed, which is noted too."""
         if self.process is None or not self.running:
             return
+        await until(self.heeds)
         self.process.terminate()
         try:
             async with asyncio.timeout(PATIENCE):
@@ -78,6 +91,10 @@ class Service:
         except TimeoutError:
             await self.kill()
             self.statuses.append(-signal.SIGKILL)
+
+    async def heeds(self) -> bool:
+        """Whether it would heed SIGTERM: a Python that is still importing simply dies of it."""
+        return not self.running or self.process is None or bool(caught(self.process.pid) & 1 << signal.SIGTERM - 1)
 
     def workers(self) -> list[int]:
         """The worker processes it runs, oldest first."""
@@ -99,6 +116,14 @@ def words_of(pid: int) -> bytes:
         return Path(f"/proc/{pid}/cmdline").read_bytes()
     except OSError:
         return b""
+
+
+def caught(pid: int) -> int:
+    """The signals that a process handles, one bit each."""
+    with suppress(OSError):
+        found = re.search(r"SigCgt:\s*(\w+)", Path(f"/proc/{pid}/status").read_text())
+        return int(found[1], 16) if found else 0
+    return 0
 
 
 def members(session: int) -> list[int]:
