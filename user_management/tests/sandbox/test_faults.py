@@ -116,15 +116,22 @@ async def test_over_tcp_the_connection_is_reset(remote: httpx.AsyncClient, fault
     assert len(found) == (fault == "lost-reply")
 
 
-async def test_who_hung_up_before_a_slow_answer_is_not_reset() -> None:
-    """A sandbox that ends while a slow answer is owed to a client that is gone ends without a traceback."""
+WAITING = b"GET /events HTTP/1.1\r\nHost: workos\r\n\r\n"
+HALF = (
+    f"POST {USERS} HTTP/1.1\r\nHost: workos\r\nAuthorization: Bearer sk_sandbox\r\nContent-Length: 2\r\n\r\n".encode()
+)
+
+
+@pytest.mark.parametrize(("asked", "seconds"), [(WAITING, "600"), (HALF, "0.01")], ids=["waiting", "half a request"])
+async def test_who_hangs_up_leaves_no_traceback(asked: bytes, seconds: str) -> None:
+    """Neither later nor when the sandbox ends while it owes them an answer."""
     process = await processes.start(
-        "user_management.sandbox", "--port", "0", "--fault", "slow=1", "--fault-slow-seconds", "600", silent=False
+        "user_management.sandbox", "--port", "0", "--fault", "slow=1", "--fault-slow-seconds", seconds, silent=False
     )
     assert process.stdout is not None
     url = httpx.URL((await process.stdout.readline()).split()[3].decode())
     _, writer = await asyncio.open_connection(url.host, url.port)
-    writer.write(b"GET /events HTTP/1.1\r\nHost: workos\r\n\r\n")
+    writer.write(asked)
 
     async def met() -> bool:
         async with httpx.AsyncClient(base_url=url) as client:
