@@ -106,8 +106,10 @@ async def weather_out(outcome: Outcome, seed: int, seconds: float) -> None:
             outcome.timeline = scene.timeline
             with outcome.timed("raging"):
                 clients = await storm(scene)
-            async with looking(scene) as (pool, local):
-                await look_back(outcome, scene, clients.heard, pool, local)
+            outcome.wrong += [f"{one.name} ended by itself" for one in scene.services if not one.running]
+            if outcome.well:
+                async with looking(scene) as (pool, local):
+                    await look_back(outcome, scene, clients.heard, pool, local)
     for service in scene.services:
         outcome.wrong += [*evidence.log_faults(service), *evidence.ending_faults(service)]
     outcome.wrong += evidence.sql_faults(scene.database.folder / "log")
@@ -115,9 +117,6 @@ async def weather_out(outcome: Outcome, seed: int, seconds: float) -> None:
 
 async def look_back(outcome: Outcome, scene: Scene, heard: Heard, pool: Pool, local: LocalWorkOS) -> None:
     """Let everything settle, ask all of them to end, and judge."""
-    outcome.wrong += [f"{one.name} ended by itself" for one in scene.services if not one.running]
-    if not outcome.well:
-        return
     with outcome.timed("settling"):
         outcome.wrong += await settled(scene, pool, local)
         outcome.wrong += await evidence.served(scene, local)

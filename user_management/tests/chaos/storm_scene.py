@@ -205,7 +205,7 @@ class Scene:
     async def start_source(self) -> None:
         """Start the source, and wait until it answers."""
         await self.source.start()
-        await self.answers(self.source, f"{self.source_url}/_sandbox")
+        assert await self.answers(self.source, f"{self.source_url}/_sandbox"), "the source could not start"
 
     async def start_api(self) -> None:
         """Start the API, again and again while it leaves because the database is away, and wait until it answers."""
