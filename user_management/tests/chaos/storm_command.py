@@ -12,6 +12,9 @@ import typer
 from user_management.tests.chaos import storm
 from user_management.tests.chaos.storm import Outcome
 
+TERMINATED = 143
+"""The exit status of who was told to stop."""
+
 cli = typer.Typer(add_completion=False, pretty_exceptions_enable=False)
 
 
@@ -40,7 +43,10 @@ def storms(
     """Raise storms: real processes, killed, frozen, cut off and lied to. Exit status 1 if anything was wrong."""
     began, failed = time.monotonic(), []
     for seed in numbers(seeds):
-        outcome = asyncio.run(told_to_stop(storm.run(seed, seconds=seconds, verbose=verbose)))
+        try:
+            outcome = asyncio.run(told_to_stop(storm.run(seed, seconds=seconds, verbose=verbose)))
+        except asyncio.CancelledError:
+            raise typer.Exit(TERMINATED) from None
         typer.echo(outcome)
         if verbose and outcome.well:
             typer.echo("\n".join([*outcome.timeline, f"Logs in {outcome.folder}"]))

@@ -255,7 +255,7 @@ def staged(plan: Plan, folder: Path) -> Scene:
 async def running(plan: Plan, folder: Path) -> AsyncIterator[Scene]:
     """The scene, up and running; whatever happens, nothing of it is left running."""
     scene = staged(plan, folder)
-    await asyncio.to_thread(scene.database.set_up)
+    scene.database.set_up()  # in one piece: a thread would go on when the storm is interrupted
     async with AsyncExitStack() as stack:
         stack.push_async_callback(scene.database.crash)
         for service in scene.services:
