@@ -5,6 +5,7 @@ import gc
 import signal
 import sys
 from types import FrameType
+from typing import Any
 
 import structlog
 import uvicorn
@@ -14,13 +15,16 @@ from user_management import settings as configuration
 from user_management import telemetry
 from user_management.db import schema, session
 from user_management.errors import Misconfigured, Wait
+from user_management.journal import checkpoints, cursor
+from user_management.mirror.engine import catalog
 from user_management.settings import Settings
 from user_management.telemetry import exposition
-from user_management.web import application
+from user_management.web import application, workers
 from user_management.web.lifespan import Options
 
 log = structlog.get_logger(__name__)
 
+APP = "user_management.__main__:create_app"
 HUNG = 60
 """Seconds without a sign of life after which a worker is replaced: on a busy machine, starting one takes a while."""
 
@@ -68,33 +72,38 @@ def create_app() -> FastAPI:
 
 
 async def check(url: str) -> None:
-    """Refuse a database that is away or whose schema is not the one this code needs."""
+    """Refuse a database that is away or whose schema is not the one this code needs; ready it for what is recorded."""
     connection = await session.connect(url, application="user-management-api")
     try:
         await schema.check(connection)
+        await checkpoints.ensure(connection, [resource.name for resource in catalog.resources()])
+        await cursor.ensure(connection)
     finally:
         await connection.close()
 
 
 def serve(settings: Settings) -> None:
     """Serve until told to stop."""
+    told: dict[str, Any] = {
+        "factory": True,
+        "host": settings.host,
+        "port": settings.port,
+        "workers": settings.workers_count,
+        "reload": settings.reload,
+        "loop": "uvloop",
+        "http": "httptools",
+        "ws": "none",
+        "log_config": None,
+        "access_log": False,
+        "server_header": False,
+        "timeout_graceful_shutdown": 10,
+        "timeout_worker_healthcheck": HUNG,
+    }
     with exposition.meeting_place(settings.workers_count):
-        uvicorn.run(
-            "user_management.__main__:create_app",
-            factory=True,
-            host=settings.host,
-            port=settings.port,
-            workers=settings.workers_count,
-            reload=settings.reload,
-            loop="uvloop",
-            http="httptools",
-            ws="none",
-            log_config=None,
-            access_log=False,
-            server_header=False,
-            timeout_graceful_shutdown=10,
-            timeout_worker_healthcheck=HUNG,
-        )
+        if settings.workers_count > 1 and not settings.reload:
+            workers.serve(uvicorn.Config(APP, **told))
+        else:
+            uvicorn.run(APP, **told)
 
 
 def main() -> None:

@@ -3,6 +3,7 @@ from contextlib import asynccontextmanager
 
 from starlette.applications import Starlette
 from starlette.middleware import Middleware
+from starlette.requests import ClientDisconnect
 from starlette.types import ASGIApp
 
 from user_management.sandbox import (
@@ -54,7 +55,12 @@ def create_app(config: Config | None = None, *, time: clock.Clock = clock.utc_no
             *control.ROUTES,
         ],
         middleware=[Middleware(Gate, api_key=config.api_key, limits=limits)],
-        exception_handlers={errors.ApiError: errors.handle, 404: errors.no_route, 405: errors.no_route},
+        exception_handlers={
+            errors.ApiError: errors.handle,
+            ClientDisconnect: errors.hung_up,
+            404: errors.no_route,
+            405: errors.no_route,
+        },
         lifespan=_lifespan,
     )
     app.state.store, app.state.limits, app.state.faults = store, limits, injector

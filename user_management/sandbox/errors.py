@@ -71,6 +71,11 @@ async def handle(_request: Request, error: Exception) -> Response:
     return respond(error)
 
 
+async def hung_up(_request: Request, _error: Exception) -> Response:
+    """Nothing is done with half a request; nobody is there to read the answer."""
+    return Response(status_code=400)
+
+
 async def no_route(request: Request, _error: Exception) -> Response:
     """404 for a path or a method that the sandbox does not have."""
     return respond(ApiError(404, {"message": f"Cannot {request.method} {request.url.path}", "error": "Not Found"}))

@@ -148,7 +148,7 @@ async def reset(send: Send) -> None:
     if transport is None:
         raise ConnectionResetError("the sandbox reset the connection")
     raw = transport.get_extra_info("socket")
-    if raw is not None:
+    if raw is not None and raw.fileno() >= 0:  # the peer may have gone already
         raw.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
     transport.abort()
     await asyncio.sleep(0)

@@ -4,7 +4,7 @@ import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
-from asyncpg import InternalClientError, PostgresError, Record
+from asyncpg import InterfaceError, InternalClientError, PostgresError, Record
 from asyncpg.pool import PoolConnectionProxy
 
 from user_management.db.session import Connection, DatabaseUnavailable, Pool
@@ -54,7 +54,7 @@ class Connections:
         """An idle connection that still stands, else one from the pool."""
         while self.idle:
             connection = self.idle.pop()
-            if not connection.is_closed():
+            if stands(connection):
                 return connection
             await self.pool.release(connection)
         self.waiting += 1
@@ -70,3 +70,11 @@ class Connections:
         """Return what is idle, so that the pool can close."""
         while self.idle:
             await self.pool.release(self.idle.pop())
+
+
+def stands(connection: "PoolConnectionProxy[Record]") -> bool:
+    """Whether a connection can still be asked; one whose loss asyncpg has noticed is no longer even that."""
+    try:
+        return not connection.is_closed()
+    except InterfaceError:
+        return False

@@ -1,25 +1,31 @@
 """The backend opens before the first request and closes after the last write was heard out."""
 
 import asyncio
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TypeAlias
 
+import asyncpg
 import httpx
+import structlog
 from fastapi import FastAPI
 
 from user_management import telemetry
 from user_management.db import session
+from user_management.db.session import Pool
 from user_management.journal import checkpoints, cursor, watch
 from user_management.journal.watch import Watcher
 from user_management.mirror.engine import catalog
+from user_management.mirror.engine.resource import Resource
 from user_management.services.workos import client
 from user_management.services.workos.client import WorkOS
 from user_management.telemetry import exposition
-from user_management.web.connections import Connections
+from user_management.web.connections import PATIENCE, Connections
 from user_management.web.dependencies import Backend
+
+log = structlog.get_logger(__name__)
 
 Lifespan: TypeAlias = Callable[[FastAPI], AbstractAsyncContextManager[None]]
 
@@ -61,9 +67,7 @@ async def opened(options: Options, http: httpx.AsyncClient | None) -> AsyncItera
         session.open_pool(options.database_url, size=options.pool_size, application="user-management-api") as pool,
         connected(options, http) as workos,
     ):
-        async with session.transaction(pool) as connection:
-            await checkpoints.ensure(connection, [resource.name for resource in resources])
-            await cursor.ensure(connection)
+        await prepared(pool, resources)
         connections = Connections(pool)
 
         async def look() -> None:
@@ -81,6 +85,16 @@ async def opened(options: Options, http: httpx.AsyncClient | None) -> AsyncItera
             await asyncio.gather(*backend.writes, return_exceptions=True)
         finally:
             await backend.connections.give_back()
+
+
+async def prepared(pool: Pool, resources: Sequence[Resource]) -> None:
+    """Make sure there are checkpoints to record under; a database that is away has them since the API's first start."""
+    try:
+        async with asyncio.timeout(PATIENCE), session.transaction(pool) as connection:
+            await checkpoints.ensure(connection, [resource.name for resource in resources])
+            await cursor.ensure(connection)
+    except (*session.Unreachable, asyncpg.PostgresError) as error:
+        log.warning("database.away", error=f"{type(error).__name__}: {error}")
 
 
 def lifespan(options: Options, http: httpx.AsyncClient | None) -> Lifespan:

@@ -1,3 +1,4 @@
+import asyncio
 from collections.abc import AsyncIterator
 
 import httpx
@@ -6,7 +7,8 @@ import pytest
 from user_management.sandbox.config import Config
 from user_management.sandbox.faults import FaultInjector
 from user_management.tests.sandbox.conftest import EVENTS, KEY, Start, WorkOS, served
-from user_management.tests.support.waiting import PATIENCE
+from user_management.tests.support import processes
+from user_management.tests.support.waiting import PATIENCE, until
 
 USERS = "/user_management/users"
 
@@ -112,3 +114,31 @@ async def test_over_tcp_the_connection_is_reset(remote: httpx.AsyncClient, fault
     await remote.put("/_sandbox/faults", json={"shares": {}})
     found = (await remote.get(USERS, params={"email": f"{fault}@example.com"})).json()["data"]
     assert len(found) == (fault == "lost-reply")
+
+
+WAITING = b"GET /events HTTP/1.1\r\nHost: workos\r\n\r\n"
+HALF = (
+    f"POST {USERS} HTTP/1.1\r\nHost: workos\r\nAuthorization: Bearer sk_sandbox\r\nContent-Length: 2\r\n\r\n".encode()
+)
+
+
+@pytest.mark.parametrize(("asked", "seconds"), [(WAITING, "600"), (HALF, "0.01")], ids=["waiting", "half a request"])
+async def test_who_hangs_up_leaves_no_traceback(asked: bytes, seconds: str) -> None:
+    """Neither later nor when the sandbox ends while it owes them an answer."""
+    process = await processes.start(
+        "user_management.sandbox", "--port", "0", "--fault", "slow=1", "--fault-slow-seconds", seconds, silent=False
+    )
+    assert process.stdout is not None
+    url = httpx.URL((await process.stdout.readline()).split()[3].decode())
+    _, writer = await asyncio.open_connection(url.host, url.port)
+    writer.write(asked)
+
+    async def met() -> bool:
+        async with httpx.AsyncClient(base_url=url) as client:
+            return bool((await client.get("/_sandbox")).json()["injected"])
+
+    await until(met)
+    writer.close()
+    assert await met()
+    assert await processes.end(process) == 0
+    assert "Traceback" not in (await process.communicate())[1].decode()

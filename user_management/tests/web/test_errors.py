@@ -1,6 +1,6 @@
 import asyncio
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import AsyncExitStack, asynccontextmanager
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -69,6 +69,36 @@ async def test_a_database_that_is_away_is_said_so(api: httpx.AsyncClient, server
         assert {answer.json()["type"] for answer in answers} == {"/api/problems/database-unavailable"}
         assert (await api.get("/api/health")).status_code == 200
     assert (await api.get("/api/users")).status_code == 200
+
+
+async def test_connections_that_the_server_ended_cost_no_answer(
+    api: httpx.AsyncClient, server: str, database_url: str
+) -> None:
+    """A database that has ended all connections, and is back, serves the very next reads."""
+    await asyncio.gather(*(api.get("/api/users") for _ in range(4)))
+    async with shut(server, database_url):
+        pass
+    assert [(await api.get("/api/users")).status_code for _ in range(4)] == [200] * 4
+
+
+async def test_a_write_that_was_done_is_answered_though_the_database_lets_nobody_in(
+    api: httpx.AsyncClient, server: str, database_url: str
+) -> None:
+    """What WorkOS accepted is never answered as if nothing were done."""
+    async with shut(server, database_url):
+        answer = await api.post("/api/users", json={"email": "ada@example.com"})
+    assert (answer.status_code, answer.json()["email"]) == (201, "ada@example.com")
+
+
+async def test_an_api_that_begins_while_the_database_is_away_serves_when_it_is_back(
+    serve: Serve, server: str, database_url: str
+) -> None:
+    """A worker that takes the place of one that died must not end because the database is away at that moment."""
+    async with AsyncExitStack() as stack:
+        async with shut(server, database_url):
+            api = await stack.enter_async_context(serve())
+            assert (await api.get("/api/users")).status_code == 503
+        assert (await api.get("/api/users")).status_code == 200
 
 
 @asynccontextmanager

@@ -93,6 +93,24 @@ async def test_workers_serve_and_end_at_once(database_url: str, workers: int, en
     assert (process.returncode, "Traceback" in said.decode()) == (0, False)
 
 
+async def test_workers_do_not_outlive_a_parent_that_is_killed(database_url: str) -> None:
+    """Whoever starts the API again finds its port free."""
+    environment = processes.settings(database_url, "http://127.0.0.1:9", port="0", workers_count="2", log_level="info")
+    async with serving(environment) as (process, client, _):
+        process.kill()
+
+        async def gone() -> bool:
+            try:
+                await client.get("/api/health")
+            except httpx.ConnectError:
+                return True
+            except httpx.TransportError:
+                return False
+            return False
+
+        await until(gone)
+
+
 @pytest.mark.parametrize("more", [{}, {"workers_count": "2"}, {"reload": "true"}], ids=["one", "workers", "reload"])
 async def test_whoever_writes_a_line_writes_it_alike(
     database_url: str, more: dict[str, str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch

@@ -1,14 +1,18 @@
 import asyncio
+from typing import Any
 
 import httpx
 import pytest
 import respx
 import structlog
+from starlette.requests import Request
 
 from user_management.db.session import Pool
 from user_management.tests.support.local_workos import LocalWorkOS
 from user_management.tests.web.conftest import Serve, fields, ids
 from user_management.tests.web.test_errors import shut
+from user_management.web.api import bodies
+from user_management.web.problems import Problem
 
 USER = {
     "object": "user", "id": "user_1", "email": "ada@example.com", "created_at": "2026-01-01T00:00:00.000Z",
@@ -108,6 +112,16 @@ async def test_a_body_has_a_limit(api: httpx.AsyncClient) -> None:
     """A body of more than a megabyte is refused."""
     answer = await api.post("/api/users", content=b" " * 1_000_001)
     assert (answer.status_code, answer.json()["type"]) == (413, "/api/problems/too-large")
+
+
+async def test_a_body_that_ends_early_is_the_callers_fault() -> None:
+    """A caller who hangs up while sending causes no error of ours."""
+
+    async def cut_off() -> dict[str, Any]:
+        return {"type": "http.disconnect"}
+
+    with pytest.raises(Problem, match="ended before it was complete"):
+        await bodies.read(Request({"type": "http", "method": "POST", "headers": []}, cut_off))
 
 
 async def test_secrets_of_a_reply_are_neither_served_nor_stored(

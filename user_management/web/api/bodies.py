@@ -3,7 +3,7 @@
 from typing import Any
 
 from pydantic import BaseModel, ValidationError
-from starlette.requests import Request
+from starlette.requests import ClientDisconnect, Request
 
 from user_management.db import jsontext
 from user_management.web import problems
@@ -21,11 +21,14 @@ async def read(request: Request) -> dict[str, Any]:
 async def raw(request: Request) -> bytes:
     """The bytes a request carries; a problem when they are too many."""
     chunks, size = [], 0
-    async for chunk in request.stream():
-        size += len(chunk)
-        if size > LIMIT:
-            raise Problem(problems.TOO_LARGE, f"The request body is larger than {LIMIT} bytes.")
-        chunks.append(chunk)
+    try:
+        async for chunk in request.stream():
+            size += len(chunk)
+            if size > LIMIT:
+                raise Problem(problems.TOO_LARGE, f"The request body is larger than {LIMIT} bytes.")
+            chunks.append(chunk)
+    except ClientDisconnect as error:
+        raise problems.wrong("body", "ended before it was complete") from error
     return b"".join(chunks)
 
 

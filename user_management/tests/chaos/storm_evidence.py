@@ -1,0 +1,174 @@
+"""What a storm left behind, gathered for the judge: the journal, the feed, the tables, the logs, the processes."""
+
+import asyncio
+import json
+import re
+import sys
+from collections.abc import Iterator
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+import httpx
+
+from user_management.db.session import Pool
+from user_management.mirror.engine import catalog
+from user_management.mirror.engine.resource import Resource
+from user_management.tests.chaos.storm_clients import STATUSES
+from user_management.tests.chaos.storm_judge import Happening, Life, Truth
+from user_management.tests.chaos.storm_scene import STALE_AFTER, Scene, Service
+from user_management.tests.support import copies
+from user_management.tests.support.local_workos import LocalWorkOS
+
+NOT_RECORDED = "reply.not_recorded"
+FORBIDDEN = {"work.crashed", "work.refused", "request.failed", "entry.parked", "cursor.refused"}
+"""Log events that nothing in a storm may cause."""
+
+BAD_SQL = re.compile(r"PANIC|deadlock detected|duplicate key|violates")
+EXCERPT = 600
+
+
+async def feed_of(local: LocalWorkOS) -> list[Happening]:
+    """All events of the source's feed, of the types that are subscribed to."""
+    found: list[Happening] = []
+    query = {"events": ",".join(catalog.event_types(catalog.resources())), "limit": "100"}
+    while True:
+        answer = await local.http.get("/events", params=query | ({"after": found[-1].id} if found else {}))
+        events = answer.raise_for_status().json()["data"]
+        if not events:
+            return found
+        found += [Happening(e["id"], e["event"], seconds(e["created_at"]), e["data"]) for e in events]
+
+
+def seconds(moment: str) -> float:
+    """A moment as WorkOS writes it, in seconds since 1970."""
+    return datetime.fromisoformat(moment).timestamp()
+
+
+async def lives_of(pool: Pool, resource: Resource) -> dict[str, Life]:
+    """From and until which position each object of a resource lived: to its own end, or to that of a parent."""
+    told = [f"{resource.object}.created", f"{resource.object}.updated", resource.listed, resource.replied]
+    rows = await pool.fetch(
+        f"""
+        SELECT mirrored.id, mirrored.created_at,
+            min(journal.position) FILTER (WHERE type = ANY($1)) AS born,
+            least(min(journal.position) FILTER (WHERE type = $2),
+                  CASE WHEN mirrored.deleted_at IS NOT NULL THEN mirrored.position END) AS died
+        FROM {resource.name} AS mirrored JOIN journal ON object_id = mirrored.id AND verdict = 'applied'
+        WHERE type = ANY($1) OR type = $2 GROUP BY mirrored.id
+        """,
+        told, resource.deleted,
+    )  # fmt: skip
+    return {row["id"]: Life((row["created_at"].timestamp(), row["id"]), row["born"], row["died"]) for row in rows}
+
+
+async def truth_of(scene: Scene, pool: Pool, local: LocalWorkOS) -> Truth:
+    """What was true throughout a storm."""
+    rows = await pool.fetch("SELECT event_id, position FROM journal WHERE event_id IS NOT NULL ORDER BY position")
+    lives = {resource.name: await lives_of(pool, resource) for resource in catalog.resources()}
+    return Truth(
+        lives, await feed_of(local), [row["event_id"] for row in rows], {r["event_id"]: r["position"] for r in rows},
+        hold_back=scene.plan.hold_back, stale_after=STALE_AFTER, frozen=scene.frozen, lying=scene.lying,
+        not_recorded=frozenset(fact["object_id"] for fact in facts(scene.api.log) if fact["event"] == NOT_RECORDED),
+    )  # fmt: skip
+
+
+async def differences(pool: Pool, local: LocalWorkOS) -> list[str]:
+    """How the copy differs from its source, object by object."""
+    found = []
+    for resource in catalog.resources():
+        source, copy = await local.objects(resource.name), await copies.live(pool, resource.name)
+        found += [f"{resource.name}: {key} is missing" for key in sorted(source.keys() - copy.keys())]
+        found += [f"{resource.name}: {key} is too much" for key in sorted(copy.keys() - source.keys())]
+        found += [line for key in source.keys() & copy.keys() for line in fields(key, source[key], copy[key])]
+    return found
+
+
+def fields(key: str, source: dict[str, Any], copy: dict[str, Any]) -> Iterator[str]:
+    """The fields in which an object differs from its source."""
+    for name, value in copies.known(source).items():
+        if copy.get(name) != value:
+            yield f"{key}: {name} is {copy.get(name)!r}, at the source {value!r}"
+
+
+async def false_ends(pool: Pool, feed: list[Happening]) -> list[str]:
+    """Objects that were ended because they were not listed, before the source had deleted them."""
+    ends = {event.data["id"]: event.moment for event in feed if event.type.endswith(".deleted")}
+    rows = await pool.fetch(
+        "SELECT object_id, recorded_at FROM journal WHERE lane = 'list' AND type LIKE '%.deleted' ORDER BY position"
+    )
+    return [
+        f"{row['object_id']} was ended at {row['recorded_at']}, before the source had deleted it"
+        for row in rows
+        if ends.get(row["object_id"], float("inf")) > row["recorded_at"].timestamp() + 1
+    ]
+
+
+async def parked(pool: Pool) -> list[str]:
+    """What was set aside: nothing should be."""
+    return [f"an entry was parked: {dict(row)}" for row in await pool.fetch("SELECT * FROM failures")]
+
+
+async def served(scene: Scene, local: LocalWorkOS) -> list[str]:
+    """Whether the API, at the end, lists what the source holds."""
+    found = []
+    async with httpx.AsyncClient(base_url=scene.api_url, timeout=30) as http:
+        for resource in catalog.resources():
+            listed, after = set(), ""
+            while True:
+                page = (
+                    (await http.get(f"/api/{resource.name}?limit=100{STATUSES.get(resource.name, '')}{after}"))
+                    .raise_for_status()
+                    .json()
+                )
+                listed |= {item["id"] for item in page["data"]}
+                if page["list_metadata"]["after"] is None:
+                    break
+                after = f"&after={page['list_metadata']['after']}"
+            if listed ^ (await local.objects(resource.name)).keys():
+                found.append(f"the API does not list the {resource.name} that the source holds")
+    return found
+
+
+def facts(log: Path) -> Iterator[dict[str, Any]]:
+    """The lines of a log that are facts."""
+    for line in lines(log):
+        if line.startswith("{"):
+            yield json.loads(line)
+
+
+def lines(log: Path) -> list[str]:
+    """The lines of a log."""
+    return log.read_text(errors="replace").splitlines() if log.exists() else []
+
+
+def log_faults(service: Service) -> Iterator[str]:
+    """Tracebacks, and facts that nothing in a storm may cause."""
+    for line in lines(service.log):
+        event = json.loads(line)["event"] if line.startswith("{") else ""
+        if event in FORBIDDEN or ("Traceback" in line and event != NOT_RECORDED):
+            yield f"{service.name} logged: {line[:EXCERPT]}"
+
+
+def sql_faults(log: Path) -> Iterator[str]:
+    """What PostgreSQL should never have been made to say."""
+    yield from (f"PostgreSQL said: {line}" for line in lines(log) if BAD_SQL.search(line))
+
+
+async def folds(scene: Scene) -> list[str]:
+    """What `user-management rebuild --check` finds, run as an operator runs it."""
+    environment = {**scene.api.environment, "USER_MANAGEMENT_DATABASE_URL": scene.database.url}
+    code = "from user_management.cli import main; main()"
+    process = await asyncio.create_subprocess_exec(
+        sys.executable, "-c", code, "rebuild", "--check", env=environment,
+        stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.STDOUT,
+    )  # fmt: skip
+    said, _ = await process.communicate()
+    return [] if process.returncode == 0 else [f"rebuild --check left with {process.returncode}: {said.decode()}"]
+
+
+def ending_faults(service: Service) -> Iterator[str]:
+    """Every process that was asked to end did so with status 0, and none is left."""
+    if any(service.statuses):
+        yield f"{service.name} was asked to end and left with {service.statuses}"
+    yield from (f"{service.name} left process {pid} behind" for pid in service.left())
