@@ -89,6 +89,7 @@ class Settings(BaseSettings):
     ignored_event_types: Words = []
     backfill_margin: Seconds = 600.0
     backfill_max_deletions: Annotated[int, Field(ge=0)] = 100
+    verify_days: Annotated[float, Field(ge=0, allow_inf_nan=False)] = 1.0
     webhook_patience: Seconds = 60.0
     monitoring_port: Annotated[int, Field(ge=0, le=65535)] = 0
 

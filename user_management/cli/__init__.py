@@ -7,9 +7,13 @@ from user_management import telemetry
 from user_management.cli import failures
 from user_management.cli.backfill import backfill
 from user_management.cli.demo import PASS_ON, demo
+from user_management.cli.doctor import doctor
+from user_management.cli.erase import erase
 from user_management.cli.migrate import migrate
 from user_management.cli.rebuild import rebuild
 from user_management.cli.status import status
+from user_management.cli.verify import verify
+from user_management.cli.why import why
 from user_management.errors import Misconfigured
 
 app = typer.Typer(
@@ -17,8 +21,12 @@ app = typer.Typer(
 )
 app.command()(migrate)
 app.command()(status)
+app.command()(doctor)
 app.command()(backfill)
 app.command()(rebuild)
+app.command()(verify)
+app.command()(erase)
+app.command()(why)
 app.add_typer(failures.app, name="failures")
 app.command(context_settings=PASS_ON)(demo)
 

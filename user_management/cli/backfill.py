@@ -1,24 +1,20 @@
 """`user-management backfill`: list everything WorkOS has again, watched or done by this process."""
 
 import asyncio
-from contextlib import AsyncExitStack
 from typing import Annotated
 
 import typer
 from rich.progress import BarColumn, Progress, TaskID, TextColumn, TimeElapsedColumn, TimeRemainingColumn
 
-from user_management import settings as configuration
-from user_management.cli import edge
+from user_management.cli import edge, follow
 from user_management.cli.edge import Desk
 from user_management.db.session import Connection, Pool, transaction
 from user_management.errors import Wait
 from user_management.journal import checkpoints, cursor
 from user_management.listener import backfills, daemon, lease
-from user_management.listener.__main__ import pace
 from user_management.listener.backfills import Backfill, Phase
-from user_management.listener.daemon import Listener
 from user_management.mirror.engine import catalog
-from user_management.services.workos import client, objects
+from user_management.services.workos import objects
 from user_management.services.workos.client import WorkOS
 
 GLANCE = 0.2
@@ -69,16 +65,10 @@ async def request(connection: Connection) -> Backfill:
 
 async def do(desk: Desk, run: Backfill) -> Backfill:
     """Do a run in this process, as the listener nobody else is."""
-    settings, source, resources = desk.settings, configuration.source(desk.settings), catalog.resources()
-    types = [name for name in catalog.event_types(resources) if name not in settings.ignored_event_types]
-    async with AsyncExitStack() as stack:
-        workos = await stack.enter_async_context(
-            client.connect(api_key=source.api_key, client_id=source.client_id, base_url=source.base_url,
-                           seconds=settings.workos_timeout)
-        )  # fmt: skip
+    async with follow.connected(desk) as workos:
         await try_key(workos)
         edge.err.print("No listener is at work, so this process does it.")
-        listener = Listener(desk.pool, workos, resources, types, pace(settings))
+        listener = follow.listener_for(desk, workos)
         working = asyncio.create_task(daemon.run(listener))
         try:
             return await watch_until(desk, run, edge.interrupted(), "Stopped; the next listener goes on from here.")

@@ -106,12 +106,7 @@ async def retry_one(pool: Pool, position: int) -> list[Failure]:
 async def skip_one(position: int) -> list[Parked]:
     """Close the failures of one entry; `NoSuchFailure` when nothing is parked there."""
     async with edge.open_desk() as desk, transaction(desk.pool) as connection:
-        found = await failures.parked(connection, position)
-        if not found:
-            raise NoSuchFailure(f"No entry is parked at position {position}.")
-        for one in found:
-            await failures.resolve(connection, position, one.resource, "skipped")
-    return found
+        return await engine.skip(connection, position)
 
 
 def described(entry: Entry) -> dict[str, Any]:

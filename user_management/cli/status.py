@@ -13,7 +13,7 @@ from user_management.cli import edge
 from user_management.db import jsontext
 from user_management.db.session import Connection
 from user_management.errors import Misconfigured
-from user_management.journal import checkpoints, cursor, failures, freshness
+from user_management.journal import checkpoints, cursor, failures, freshness, verifications
 from user_management.journal.cursor import Cursor
 from user_management.journal.freshness import Freshness
 from user_management.listener import backfills, lease
@@ -45,6 +45,7 @@ class Status:
     listener: str | None
     backfill: Backfill | None
     source: Source | None
+    verified: dict[str, datetime]
 
 
 def status(as_json: Annotated[bool, typer.Option("--json", help="As JSON, for programs.")] = False) -> None:
@@ -89,6 +90,7 @@ async def read(connection: Connection, *, stale_after: float, source: Source | N
         listener=await lease.holder(connection),
         backfill=await backfills.latest(connection),
         source=source,
+        verified=await verifications.oldest_of_all(connection),
     )
 
 
@@ -115,6 +117,7 @@ def as_data(found: Status) -> dict[str, Any]:
         "parked": found.parked,
         "listener": found.listener,
         "backfill": asdict(found.backfill) if found.backfill else None,
+        "oldest_verified": {one.resource: found.verified.get(one.resource) for one in found.counts},
     }
 
 
@@ -138,6 +141,7 @@ def table(found: Status) -> Table:
         "listener", escape(found.listener or "") or "[red]none at work: run python -m user_management.listener[/red]"
     )
     lines.add_row("backfill", run(found.backfill))
+    lines.add_row("verified", proven(found))
     return lines
 
 
@@ -159,6 +163,17 @@ def place(found: Cursor, now: datetime) -> str:
     if found.event_id is None or found.event_at is None:
         return f"before the first event, from {found.boundary:%Y-%m-%d %H:%M:%S} on" if found.boundary else "not begun"
     return f"{escape(found.event_id)}, {(now - found.event_at).total_seconds():,.0f} s old"
+
+
+def proven(found: Status) -> str:
+    """How long ago that object was compared with WorkOS that has waited longest, by resource."""
+    ages = [
+        f"{one.resource} {(found.at - at).total_seconds() / 3600:,.1f} h ago"
+        if (at := found.verified.get(one.resource))
+        else f"{one.resource} not yet"
+        for one in found.counts
+    ]
+    return ", ".join(ages)
 
 
 def run(found: Backfill | None) -> str:

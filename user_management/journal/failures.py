@@ -87,6 +87,45 @@ async def parked(connection: Connection, position: int | None = None) -> list[Pa
     return [Parked(*row.values()) for row in rows]
 
 
+@dataclass(frozen=True, slots=True)
+class Case:
+    """How one resource failed to apply an entry, and what became of that."""
+
+    resource: str
+    error: str
+    attempts: int
+    parked_at: datetime
+    resolved_at: datetime | None
+    resolution: str | None
+
+
+async def positions(connection: Connection, *, after: int, before: int, count: int, ascending: bool) -> list[int]:
+    """Up to `count` positions of parked entries between two others, in order."""
+    rows = await connection.fetch(
+        f"""
+        SELECT DISTINCT position FROM failures WHERE resolved_at IS NULL AND position > $1 AND position < $2
+        ORDER BY position {"ASC" if ascending else "DESC"} LIMIT $3
+        """,
+        after, before, count,
+    )  # fmt: skip
+    return [row["position"] for row in rows]
+
+
+async def cases(connection: Connection, positions: Sequence[int]) -> dict[int, list[Case]]:
+    """How the entries at these positions failed, resource by resource, also what was resolved since."""
+    rows = await connection.fetch(
+        """
+        SELECT position, resource, error, attempts, parked_at, resolved_at, resolution
+        FROM failures WHERE position = ANY($1::bigint[]) ORDER BY position, resource
+        """,
+        positions,
+    )
+    found: dict[int, list[Case]] = {}
+    for position, *values in rows:
+        found.setdefault(position, []).append(Case(*values))
+    return found
+
+
 async def count(connection: Connection) -> int:
     """How many entries are parked."""
     number: int = await connection.fetchval("SELECT count(*) FROM failures WHERE resolved_at IS NULL")

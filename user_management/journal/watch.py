@@ -3,7 +3,7 @@
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterable
 from contextlib import asynccontextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 
 from asyncpg import PostgresError
@@ -11,7 +11,7 @@ from opentelemetry.metrics import Observation
 
 from user_management.db.session import Connection, Unreachable
 from user_management.errors import Wait
-from user_management.journal import checkpoints, cursor, failures, freshness, webhooks
+from user_management.journal import checkpoints, cursor, failures, freshness, verifications, webhooks
 from user_management.journal.cursor import Cursor
 from user_management.journal.freshness import Freshness, State
 from user_management.telemetry.metrics import gauge
@@ -32,6 +32,8 @@ class Seen:
     parked: int = 0
     webhooks: int = 0
     stale_after: float = 30.0
+    verified: dict[str, datetime] = field(default_factory=dict)
+    """By resource, when that object was verified that has waited longest."""
 
 
 seen = Seen()
@@ -42,6 +44,7 @@ async def look(connection: Connection, stale_after: float) -> None:
     seen.cursor = await cursor.read(connection)
     seen.position = (await checkpoints.read(connection)).get(checkpoints.HEAD, 0)
     seen.parked = await failures.count(connection)
+    seen.verified = await verifications.oldest_of_all(connection)
     seen.webhooks = await webhooks.count(connection)
     seen.stale_after, seen.up = stale_after, True
 
@@ -143,6 +146,11 @@ def parked() -> Iterable[Observation]:
     return [] if seen.cursor is None else [Observation(seen.parked)]
 
 
+def verified() -> Iterable[Observation]:
+    """Seconds since the oldest verification, by resource."""
+    return [Observation(since(at), {"resource": name}) for name, at in seen.verified.items()]
+
+
 def pending_webhooks() -> Iterable[Observation]:
     """How many webhooks wait for the feed."""
     return [] if seen.cursor is None else [Observation(seen.webhooks)]
@@ -155,5 +163,9 @@ gauge("user_management.journal.position", "Where the journal ends.", position)
 gauge(
     "user_management.cursor.age", "Age of the event the cursor stands at; WorkOS keeps 30 days.", cursor_age, unit="s"
 )
+gauge(
+    "user_management.verified.age", "Seconds since that object was verified that has waited longest.", verified,
+    unit="s",
+)  # fmt: skip
 gauge("user_management.failures.parked", "Entries that could not be applied and wait for an operator.", parked)
 gauge("user_management.webhooks.pending", "Webhooks whose event the feed has not brought yet.", pending_webhooks)

@@ -32,6 +32,7 @@ def pace(settings: Settings) -> Pace:
         backoff_max=settings.backoff_max,
         backfill_margin=settings.backfill_margin,
         backfill_max_deletions=settings.backfill_max_deletions,
+        verify_days=settings.verify_days,
         webhook_patience=settings.webhook_patience,
     )
 

@@ -16,7 +16,7 @@ from opentelemetry.trace import SpanKind
 from user_management.db.session import Pool, Unreachable
 from user_management.errors import Conflict, UserManagementError, Wait
 from user_management.journal import webhooks as pending
-from user_management.listener import backfill, lease, pull, start, webhooks
+from user_management.listener import backfill, lease, pull, rolling, start, webhooks
 from user_management.listener.backoff import Backoff
 from user_management.listener.burst import Burst
 from user_management.listener.lease import LeaseLost
@@ -45,7 +45,10 @@ STANDBY = 1.0
 
 @dataclass(frozen=True, slots=True)
 class Pace:
-    """How fast and how patiently: all in seconds, but for the number of deletions a backfill may confirm."""
+    """How fast and how patiently: in seconds.
+
+    But for the deletions a backfill may confirm, and the days within which everything is verified once (0: never).
+    """
 
     poll_interval: float = 2.0
     lease: float = 6.0
@@ -53,6 +56,7 @@ class Pace:
     backoff_max: float = 60.0
     backfill_margin: float = 600.0
     backfill_max_deletions: int = 100
+    verify_days: float = 0.0
     webhook_patience: float = 60.0
 
 
@@ -128,6 +132,7 @@ async def work(listener: Listener) -> None:
     async with asyncio.TaskGroup() as tasks:
         tasks.create_task(tail(listener))
         tasks.create_task(fill(listener))
+        tasks.create_task(verify_on(listener))
         tasks.create_task(settle(listener))
         if listener.hears:
             tasks.create_task(hear(listener))
@@ -271,6 +276,17 @@ async def backfill_once(listener: Listener) -> bool:
     return await backfill.run(
         listener.pool, listener.workos, listener.resources, max_deletions=listener.pace.backfill_max_deletions
     )  # fmt: skip
+
+
+async def verify_on(listener: Listener) -> None:
+    """Hold the copy against WorkOS, a page at a time, over and over; not while it is not complete."""
+    backoff = listener.backoff()
+    while listener.pace.verify_days and not listener.stopping.is_set():
+        wait = await attempt(
+            listener, "verify", lambda: unless_stopping(listener.stopping, rolling.turn(listener)), backoff
+        )
+        if wait is not None:
+            await pause(listener, wait)
 
 
 async def attempt(listener: Listener, what: str, work: Callable[[], Awaitable[T]], backoff: Backoff) -> T | None:

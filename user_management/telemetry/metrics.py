@@ -34,6 +34,9 @@ event_delay = Histogram(
 entries = meter.create_counter(
     "user_management.entries", "{entry}", "Entries of the journal, by lane, type and what became of them."
 )
+verified = meter.create_counter(
+    "user_management.verified.objects", "{object}", "Objects held against WorkOS, by resource and how they stood."
+)
 event_parts = Histogram(
     "user_management.event.delay.part",
     "The same time in parts: held back at the source, waiting for our poll, fetched, applied.",
@@ -45,6 +48,9 @@ webhooks_missed = meter.create_counter(
 )
 webhooks_unconfirmed = meter.create_counter(
     "user_management.webhooks.unconfirmed", "{webhook}", "Webhooks whose event the feed did not bring in time."
+)
+writes = meter.create_counter(
+    "user_management.writes", "{write}", "Writes asked of the API, by resource and what came of them."
 )
 retries = meter.create_counter(
     "user_management.retries", "{retry}", "Pieces of the listener's work that failed and are tried again."

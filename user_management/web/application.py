@@ -14,11 +14,20 @@ from starlette.types import Receive, Scope, Send
 
 from user_management.mirror.engine import catalog
 from user_management.web import errors, pages
-from user_management.web.api import documents, router, users
+from user_management.web.api import documents, router
 from user_management.web.envelope import HEADER, Envelope
 from user_management.web.lifespan import Options, lifespan
 
-EXPOSED = ("Age", "Location", "Replica-As-Of", "Replica-Position", "Replica-State", "Retry-After", HEADER)
+EXPOSED = (
+    "Age",
+    "Idempotency-Replayed",
+    "Location",
+    "Replica-As-Of",
+    "Replica-Position",
+    "Replica-State",
+    "Retry-After",
+    HEADER,
+)
 """The headers a browser's script may read."""
 
 
@@ -31,6 +40,9 @@ seconds since, `Replica-State` is `live`, `stale` or `backfilling`. `/api/ready`
 
 **When something goes wrong** the answer is `application/problem+json` (RFC 9457). Its `type` is a stable address that
 explains it, `errors` names the fields, and `request_id` is what to search our log for.
+
+**A write has one outcome.** Give each one an `Idempotency-Key` of its own and repeat it with that key until it is
+answered: it is done once, and the answer is the same, byte for byte, for 24 hours.
 """
 
 
@@ -56,7 +68,11 @@ def middleware(options: Options) -> list[Middleware]:
 def tags() -> list[dict[str, str]]:
     """The groups of routes, each in a sentence."""
     found = [{"name": one.name, "description": inspect.getdoc(one.shape) or ""} for one in catalog.resources()]
-    others = {"webhooks": "For WorkOS.", "monitoring": "For those who watch over it."}
+    others = {
+        "failures": "Entries that could not be applied, and what to do about them.",
+        "webhooks": "For WorkOS.",
+        "monitoring": "For those who watch over it.",
+    }
     return [*found, *({"name": name, "description": words} for name, words in others.items())]
 
 
@@ -67,7 +83,9 @@ class Api(FastAPI):
         """The description of the API."""
         document = super().openapi()
         known = document.setdefault("components", {}).setdefault("schemas", {})
-        for name, schema in documents.components((documents.ProblemDocument, users.UserCreate)).items():
+        for name, schema in documents.components(
+            (documents.ProblemDocument, *(write.body for write in router.WRITES))
+        ).items():
             known.setdefault(name, schema)
         documents.complete(document, self.routes)
         return document

@@ -16,7 +16,10 @@ from user_management.web.connections import Connections
 
 @dataclass(frozen=True, slots=True)
 class Backend:
-    """What the API stands on: `sandbox` if WorkOS is one; `writes` are those it may have heard of, to be heard out."""
+    """What the API stands on: `sandbox` if WorkOS is one; `writes` are those it may have heard of, to be heard out.
+
+    `secret` keys the digests of what callers sent: it is in no database.
+    """
 
     connections: Connections
     workos: WorkOS
@@ -24,6 +27,7 @@ class Backend:
     stale_after: float
     watcher: Watcher
     sandbox: bool = False
+    secret: bytes = field(default=b"", repr=False)
     workers: Path | None = None
     webhook_secrets: tuple[str, ...] = field(default=(), repr=False)
     writes: set[asyncio.Task[Any]] = field(default_factory=set)

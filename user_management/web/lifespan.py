@@ -72,7 +72,8 @@ async def opened(options: Options, http: httpx.AsyncClient | None) -> AsyncItera
 
         backend = Backend(
             connections, workos, resources, options.stale_after, Watcher(look),
-            sandbox=options.sandbox, workers=options.workers, webhook_secrets=options.webhook_secrets,
+            sandbox=options.sandbox, secret=options.workos_api_key.encode(), workers=options.workers,
+            webhook_secrets=options.webhook_secrets,
         )  # fmt: skip
         try:
             async with exposition.shared(options.workers), backend.watcher.kept():

@@ -33,7 +33,18 @@ TOO_LARGE = Kind("too-large", 413, "The request body is too large", "Send at mos
 REFUSED = Kind("refused", 400, "WorkOS refuses the request", "The status, `code`, `errors` and `detail` are WorkOS's.")
 KEY_REFUSED = Kind("workos-key", 502, "WorkOS does not accept our key", "An operator must change the configuration.")
 WORKOS_AWAY = Kind("workos-unavailable", 503, "WorkOS is not available", "Nothing was done. Wait for `Retry-After`.")
-UNKNOWN = Kind("outcome-unknown", 504, "Whether it was done is not known", "Look before you repeat it.")
+KEY_REUSED = Kind(
+    "key-reused", 422, "The key stands for another request", "Give each request an `Idempotency-Key` of its own."
+)
+AT_WORK = Kind("at-work", 409, "The first request is still at work", "Repeat it with its key after `Retry-After`.")
+UNKNOWN = Kind(
+    "outcome-unknown", 504, "Whether it was done is not known",
+    "Repeat it with the same `Idempotency-Key`; without one, look before you repeat it.",
+)  # fmt: skip
+NOT_PARKED = Kind("not-parked", 404, "Nothing is parked there", "See /api/failures for what is.")
+NEVER_SEEN = Kind(
+    "never-seen", 404, "WorkOS never told us of it", "Check the id, the environment and how old the copy is."
+)
 DATABASE_AWAY = Kind("database-unavailable", 503, "The database is not available", "Wait for `Retry-After`.")
 NOT_READY = Kind("not-ready", 503, "The copy is not ready", "Wait; `detail` says for what.")
 SIGNATURE = Kind(
@@ -46,8 +57,8 @@ OTHER = Kind("other", 400, "The request cannot be served", "See `detail`.")
 KINDS = {
     kind.name: kind
     for kind in (
-        INVALID, NOT_FOUND, DELETED, NO_ROUTE, METHOD, TOO_LARGE, REFUSED, KEY_REFUSED, WORKOS_AWAY, UNKNOWN,
-        DATABASE_AWAY, NOT_READY, SIGNATURE, WEBHOOKS_OFF, INTERNAL, OTHER,
+        INVALID, NOT_FOUND, DELETED, NO_ROUTE, METHOD, TOO_LARGE, REFUSED, KEY_REFUSED, WORKOS_AWAY, KEY_REUSED,
+        AT_WORK, UNKNOWN, NOT_PARKED, NEVER_SEEN, DATABASE_AWAY, NOT_READY, SIGNATURE, WEBHOOKS_OFF, INTERNAL, OTHER,
     )
 }  # fmt: skip
 
@@ -117,7 +128,7 @@ def example(kind: Kind) -> dict[str, Any]:
 EXAMPLES: dict[str, dict[str, Any]] = {
     "invalid": {"errors": [{"field": "limit", "message": "Input should be less than or equal to 100"}]},
     "deleted": {"deleted_at": "2026-11-21T10:30:17.761Z"},
-    "outcome-unknown": {"outcome": "unknown"},
+    "outcome-unknown": {"outcome": "unknown", "looked_for": [{"by": "email", "found": "nothing"}]},
     "refused": {
         "source": "workos",
         "code": "user_creation_error",

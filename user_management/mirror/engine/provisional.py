@@ -14,7 +14,7 @@ from sqlalchemy.orm import Mapped, mapped_column
 
 from user_management.db.base import Base, Timestamp, Verbatim
 from user_management.db.session import Connection
-from user_management.journal import checkpoints, webhooks
+from user_management.journal import checkpoints, erasures, webhooks
 from user_management.journal import entries as journal
 from user_management.journal.entries import Entry, Lane, Verdict
 from user_management.mirror.engine import catalog, store
@@ -49,6 +49,7 @@ async def announce(connection: Connection, entry: Entry) -> bool:
     head = (await checkpoints.lock(connection))[checkpoints.HEAD]
     if await webhooks.holds(connection, entry.event_id):
         return False
+    (entry,) = await erasures.spared(connection, [entry])
     room = await webhooks.count(connection) < webhooks.LIMIT
     current = await up_to_date(connection)
     told = replace(entry, lane=Lane.WEBHOOK, position=head + 1, verdict=Verdict.PENDING)

@@ -97,6 +97,12 @@ def one(resource: Resource, by: str, *, include_deleted: bool) -> Statement:
     return compiled(select(found, always).select_from(always.outerjoin(found, true())), f"get {resource.object}")
 
 
+@cache
+def reached(resource: Resource) -> Statement:
+    """How fresh a resource is, for an answer that takes several statements of one snapshot."""
+    return compiled(select(*freshness(resource)), f"reached {resource.name}")
+
+
 def compiled(query: Select[Any], name: str) -> Statement:
     """The statement as asyncpg takes it, under the name that traces and `pg_stat_activity` show."""
     found = query.compile(dialect=asyncpg.dialect())  # type: ignore[no-untyped-call]  # SQLAlchemy's dialects are untyped

@@ -1,8 +1,9 @@
 """Rebuilding: the journal folded again beside the live table, compared with it, and its rows swapped in."""
 
-from collections.abc import AsyncIterator, Sequence
-from contextlib import suppress
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass
+from typing import TypeVar
 
 from user_management.db.session import Connection, Pool
 from user_management.journal import checkpoints, entries, webhooks
@@ -10,6 +11,8 @@ from user_management.journal.entries import Entry
 from user_management.mirror.engine import provisional
 from user_management.mirror.engine.apply import Unstorable, fold_all, write_all
 from user_management.mirror.engine.resource import SHARED_COLUMNS, Resource
+
+T = TypeVar("T")
 
 PATIENCE = 24 * 3600.0
 """Seconds that comparing and swapping a very large table may take."""
@@ -125,16 +128,23 @@ def prefixed(columns: str, table: str) -> str:
     return ", ".join(f"{table}.{column}" for column in columns.split(", "))
 
 
-async def rebuild(
-    pool: Pool, resources: Sequence[Resource], *, swap: bool = True
-) -> AsyncIterator[Progress | Difference]:
+def rebuild(pool: Pool, resources: Sequence[Resource], *, swap: bool = True) -> AsyncIterator[Progress | Difference]:
     """Fold the whole journal again, compare and swap; yields progress, then one difference for each resource.
 
-    Without `swap` it only compares. What only webhooks told is no part of the fold: it is lifted from the live tables
-    for the swap, and laid over both for a mere comparison. A parent that is not rebuilt with its children stands in
-    with its live table: its ends carry the positions they had, so that children end where they did. The journal is
-    folded without holding anybody up; only the last entries, the comparison and the swap keep writers waiting. Reads
-    go on throughout.
+    Without `swap` it only compares.
+    """
+    return folded(pool, resources, settle if swap else compare, swap=swap)
+
+
+async def folded(
+    pool: Pool, resources: Sequence[Resource], judge: Callable[[Connection, Resource], Awaitable[T]], *, swap: bool
+) -> AsyncIterator[Progress | T]:
+    """Fold the whole journal beside the live tables; yields progress, then what `judge` says of each resource.
+
+    What only webhooks told is no part of the fold: it is lifted from the live tables for the swap, and laid over both
+    for a mere comparison. A parent that is not rebuilt with its children stands in with its live table: its ends carry
+    the positions they had, so that children end where they did. The journal is folded without holding anybody up; only
+    the last entries, the comparison and the swap keep writers waiting. Reads go on throughout.
     """
     async with pool.acquire() as connection:
         await prepare(connection, resources)
@@ -146,30 +156,27 @@ async def rebuild(
             last = (await checkpoints.lock(connection))[checkpoints.HEAD]
             async for _ in catch_up(connection, resources, after=head, until=last):
                 pass
-            steps = swapped(connection, resources, last) if swap else compared(connection, resources)
-            async for difference in steps:
-                yield difference
+            async with laid_alike(connection, resources, swap=swap):
+                for resource in resources:
+                    yield await judge(connection, resource)
 
 
-async def swapped(connection: Connection, resources: Sequence[Resource], head: int) -> AsyncIterator[Difference]:
-    """Settle each resource while what only webhooks told is lifted."""
-    async with provisional.lifted(connection):
-        for resource in resources:
-            yield await settle(connection, resource, head)
-
-
-async def compared(connection: Connection, resources: Sequence[Resource]) -> AsyncIterator[Difference]:
-    """Compare each resource, with what only webhooks told laid over the tables beside as it is over the live ones."""
+@asynccontextmanager
+async def laid_alike(connection: Connection, resources: Sequence[Resource], *, swap: bool) -> AsyncIterator[None]:
+    """Live tables and those beside, both without what only webhooks told (to swap), or both with it (to compare)."""
+    if swap:
+        async with provisional.lifted(connection):
+            yield
+        return
     current = [one for one in await provisional.up_to_date(connection) if one in resources]
     await provisional.lay(connection, current, await webhooks.pending(connection), stand_ins(resources))
-    for resource in resources:
-        yield await compare(connection, resource)
+    yield
 
 
-async def settle(connection: Connection, resource: Resource, head: int) -> Difference:
+async def settle(connection: Connection, resource: Resource) -> Difference:
     """Compare one resource, swap it if it differs, and move its checkpoint to the end of the journal."""
     difference = await compare(connection, resource)
     if difference.total:
         await replace_rows(connection, resource)
-    await checkpoints.place(connection, resource.name, head)
+    await checkpoints.place(connection, resource.name, (await checkpoints.read(connection))[checkpoints.HEAD])
     return difference

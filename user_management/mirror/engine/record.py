@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 
 from user_management.db import jsontext
 from user_management.db.session import Connection
-from user_management.journal import checkpoints, failures, webhooks
+from user_management.journal import checkpoints, erasures, failures, webhooks
 from user_management.journal import entries as journal
 from user_management.journal.entries import EVENT_LANES, Entry, Lane, Verdict
 from user_management.journal.failures import Failure
@@ -65,7 +65,7 @@ async def record(connection: Connection, resources: Sequence[Resource], entries:
         behind=tuple(resource for resource in resources if positions.get(resource.name) != head),
     )
     async with provisional.lifted(connection) as announced:
-        fresh = await unseen(connection, entries)
+        fresh = await unseen(connection, await erasures.spared(connection, entries))
         if announced:
             await webhooks.withdraw(connection, fresh)
         try:

@@ -12,7 +12,7 @@ from sqlalchemy.orm import Mapped, mapped_column
 from sqlalchemy.types import TypeEngine
 
 from user_management.db.base import Base, Timestamp, Verbatim, table_of
-from user_management.mirror.engine.verbs import Cascade, Merge, Unappliable, Verb, fill
+from user_management.mirror.engine.verbs import Cascade, Merge, Unappliable, Verb, correct, fill
 
 
 class Mirrored(Base):
@@ -126,7 +126,12 @@ class Resource:
     @cached_property
     def verbs(self) -> dict[str, Verb | Cascade]:
         """What each type of entry does: the declared events, and the objects WorkOS listed or replied."""
-        return {**self.events, self.listed: fill, self.replied: fill}
+        return {**self.events, self.listed: fill, self.replied: fill, self.corrected: correct}
+
+    @cached_property
+    def volatile(self) -> frozenset[str]:
+        """The keys that WorkOS changes without an event."""
+        return self.rising | self.rest_only
 
     @property
     def listed(self) -> str:
@@ -137,6 +142,11 @@ class Resource:
     def replied(self) -> str:
         """The type of an entry for an object that WorkOS replied to a write."""
         return f"{self.object}.replied"
+
+    @property
+    def corrected(self) -> str:
+        """The type of an entry for an object that a verification found to differ from what WorkOS has."""
+        return f"{self.object}.corrected"
 
     @property
     def deleted(self) -> str:

@@ -1,9 +1,12 @@
-"""Retrying: a parked entry folded again over its resource as it is now, under the same guards as the first time."""
+"""Retrying: a parked entry folded again over its resource as it is now, under the same guards as the first time.
+
+Or skipping it: it then stays unapplied, and the journal keeps it.
+"""
 
 from user_management.db.session import Connection
 from user_management.journal import checkpoints, entries, failures
 from user_management.journal.entries import Entry
-from user_management.journal.failures import Failure, NoSuchFailure
+from user_management.journal.failures import Failure, NoSuchFailure, Parked
 from user_management.mirror.engine import catalog, provisional
 from user_management.mirror.engine.apply import Unstorable, fold_all, write_all
 from user_management.mirror.engine.resource import Resource
@@ -20,6 +23,16 @@ async def retry(connection: Connection, position: int) -> list[Failure]:
         raise NoSuchFailure(f"No entry is parked at position {position}.")
     async with provisional.lifted(connection):
         return [failure for one in parked for failure in await retry_for(connection, entry, one.resource)]
+
+
+async def skip(connection: Connection, position: int) -> list[Parked]:
+    """Leave a parked entry unapplied for good, and say what was left; `NoSuchFailure` when nothing is parked there."""
+    found = await failures.parked(connection, position)
+    if not found:
+        raise NoSuchFailure(f"No entry is parked at position {position}.")
+    for one in found:
+        await failures.resolve(connection, position, one.resource, "skipped")
+    return found
 
 
 async def retry_for(connection: Connection, entry: Entry, name: str) -> list[Failure]:

@@ -140,6 +140,16 @@ def decide_fill(row: Row | None, entry: Entry, data: dict[str, Any], merge: Merg
     return replace(row, body=body), Verdict.APPLIED
 
 
+def decide_correct(row: Row | None, entry: Entry, data: dict[str, Any], merge: Merge) -> Outcome:
+    """Write the object unless what is known is newer, or gone; who records it sees that nothing came between."""
+    updated_at = instant(data, "updated_at")
+    if row is not None and row.deleted_at is not None:
+        return row, Verdict.FINAL
+    if row is not None and updated_at < row.updated_at:
+        return row, Verdict.STALE
+    return written(row, entry, data, merge, updated_at), Verdict.APPLIED
+
+
 def decide_tombstone(row: Row | None, entry: Entry, data: dict[str, Any], merge: Merge) -> Outcome:
     """Mark the object deleted for good, even one never seen; its last words are kept if they are not older."""
     if row is not None and row.deleted_at is not None:
@@ -154,6 +164,7 @@ def decide_tombstone(row: Row | None, entry: Entry, data: dict[str, Any], merge:
 
 upsert = Verb("upsert", decide_upsert)
 fill = Verb("fill", decide_fill)
+correct = Verb("correct", decide_correct)
 tombstone = Verb("tombstone", decide_tombstone)
 
 

@@ -196,3 +196,14 @@ async def test_a_retry_that_fails_counts_an_attempt(run: Run, pool: Pool) -> Non
 async def test_a_retry_must_be_told_what(run: Run) -> None:
     """Nothing is retried by accident."""
     assert "--all" in await command(run, "failures", "retry", status=1)
+
+
+async def test_why_tells_how_an_object_came_to_be(run: Run, pool: Pool) -> None:
+    """The row, the last event and every entry with what became of it; an id nobody knows is one sentence."""
+    await told(pool, event("user.created", user(), name="event_1"), ODD)
+    said = await command(run, "why", "users", "user_1")
+    assert "the entry at position 1" in said
+    assert "applied" in said
+    assert "parked: it could not be applied" in said
+    assert "never told us of a user user_9" in await command(run, "why", "users", "user_9", status=1)
+    assert "There is no resource called people" in await command(run, "why", "people", "user_1", status=1)

@@ -34,9 +34,10 @@ GAUGES_AND_COUNTERS = """
     user_management_cursor_age_seconds user_management_database_up user_management_entries_total
     user_management_failures_parked user_management_journal_position user_management_listener_leading
     user_management_replica_age_seconds user_management_replica_state user_management_retries_total
+    user_management_verified_age_seconds user_management_verified_objects_total
     user_management_webhooks_missed_total user_management_webhooks_pending user_management_webhooks_total
     user_management_webhooks_unconfirmed_total
-    user_management_workos_budget_limit user_management_workos_budget_used
+    user_management_workos_budget_limit user_management_workos_budget_used user_management_writes_total
 """.split()
 HISTOGRAMS = """
     http_client_request_duration_seconds http_server_request_duration_seconds

@@ -93,7 +93,7 @@ async def test_an_answer_that_is_no_object_is_empty(body: dict[str, Any], remote
 async def test_a_user_is_created(status: int, remote: WorkOS, answer: Answer) -> None:
     """The reply to a write is the object, as WorkOS worded it, with what we do not know in it."""
     answer(status, json={"id": "user_1", "new_field": [1]})
-    assert await commands.create_user(remote, {"email": "a@b.c"}) == {"id": "user_1", "new_field": [1]}
+    assert await commands.send(remote, commands.create_user, {"email": "a@b.c"}) == {"id": "user_1", "new_field": [1]}
 
 
 @pytest.mark.parametrize(
@@ -115,7 +115,7 @@ async def test_a_write_whose_reply_cannot_be_read(body: dict[str, Any], remote: 
     """A success without an object may have created one; it is not sent again."""
     route = answer(201, **body)
     with pytest.raises(OutcomeUnknown):
-        await commands.create_user(remote, {"email": "ada@example.com"})
+        await commands.send(remote, commands.create_user, {"email": "ada@example.com"})
     assert route.call_count == 1
 
 
@@ -133,4 +133,4 @@ async def test_nothing_is_answered_by_a_machine_that_is_not_there() -> None:
     async with httpx.AsyncClient() as http:
         nobody = client.over(http, api_key=KEY, client_id="", base_url="http://127.0.0.1:1", seconds=5)
         with pytest.raises(WorkOSUnavailable, match=r"cannot be reached at http://127\.0\.0\.1:1: "):
-            await commands.create_user(nobody, {"email": "ada@example.com"})
+            await commands.send(nobody, commands.create_user, {"email": "ada@example.com"})

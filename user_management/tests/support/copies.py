@@ -1,10 +1,13 @@
 """Looking at the copy as a whole, and holding it against its source and its journal."""
 
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from typing import Any
 
 from user_management.db import jsontext
 from user_management.db.session import Pool
-from user_management.listener import backfill, backfills, pull, start
+from user_management.listener import backfill, backfills, daemon, pull, start
 from user_management.listener.daemon import Listener
 from user_management.mirror.engine import catalog, rebuild
 from user_management.tests.support.local_workos import LocalWorkOS
@@ -50,6 +53,17 @@ async def assert_equal_to_journal(pool: Pool) -> None:
     steps = [step async for step in rebuild.rebuild(pool, catalog.resources())]
     differences = [step for step in steps if isinstance(step, rebuild.Difference)]
     assert [difference.total for difference in differences] == [0] * len(catalog.resources()), differences
+
+
+@asynccontextmanager
+async def following(listener: Listener) -> AsyncIterator[None]:
+    """Follow the feed for the length of the block."""
+    tail = asyncio.create_task(daemon.tail(listener))
+    try:
+        yield
+    finally:
+        tail.cancel()
+        await asyncio.gather(tail, return_exceptions=True)
 
 
 async def drain(listener: Listener) -> None:

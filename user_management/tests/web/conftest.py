@@ -18,6 +18,7 @@ from user_management.tests.support.waiting import PATIENCE
 from user_management.web import application, connections
 from user_management.web.lifespan import Options
 
+NOBODY = {"object": "list", "data": [], "list_metadata": {"before": None, "after": None}}
 START = datetime(2026, 1, 1, tzinfo=UTC)
 
 Serve = Callable[..., AbstractAsyncContextManager[httpx.AsyncClient]]
@@ -55,8 +56,9 @@ async def api(serve: Serve, local: LocalWorkOS) -> AsyncIterator[httpx.AsyncClie
 
 @pytest.fixture
 def remote() -> Iterator[respx.MockRouter]:
-    """A WorkOS that answers what the test tells it to."""
+    """A WorkOS that answers what the test tells it to; whoever looks for a user there finds none."""
     with respx.mock(base_url=URL, assert_all_called=False) as router:
+        router.get("/user_management/users", name="look").respond(json=NOBODY)
         yield router
 
 

@@ -8,6 +8,7 @@ import structlog
 from user_management.db.session import Pool
 from user_management.tests.support.local_workos import LocalWorkOS
 from user_management.tests.web.conftest import Serve, fields, ids
+from user_management.tests.web.test_errors import shut
 
 USER = {
     "object": "user", "id": "user_1", "email": "ada@example.com", "created_at": "2026-01-01T00:00:00.000Z",
@@ -130,6 +131,16 @@ async def test_what_workos_accepted_is_answered_though_the_copy_could_not_note_i
     assert (answer.status_code, answer.json()) == (201, USER)
     assert [(line["event"], line["object_id"]) for line in logs] == [("reply.not_recorded", "user_1")]
     assert "ada@example.com" not in str(logs)
+
+
+async def test_what_workos_accepted_is_answered_though_the_database_lets_nobody_in(
+    afar: httpx.AsyncClient, remote: respx.MockRouter, server: str, database_url: str
+) -> None:
+    """A connection that cannot be had after WorkOS accepted is no reason to say that nothing was done."""
+    remote.post("/user_management/users").respond(201, json=USER)
+    async with shut(server, database_url):
+        answer = await afar.post("/api/users", json=ADA)
+    assert (answer.status_code, answer.json()) == (201, USER)
 
 
 async def test_a_caller_who_hangs_up_does_not_undo_the_recording(

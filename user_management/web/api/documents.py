@@ -28,9 +28,20 @@ FRESHNESS = {
 EVERYWHERE = {"X-Request-ID": ("The id of the request in our log; yours, if you sent a sane one.", "9c1f…")}
 READ = (problems.INVALID, problems.DATABASE_AWAY)
 WRITE = (
-    problems.INVALID, problems.REFUSED, problems.TOO_LARGE, problems.KEY_REFUSED, problems.WORKOS_AWAY,
-    problems.UNKNOWN,
+    problems.INVALID, problems.KEY_REUSED, problems.AT_WORK, problems.REFUSED, problems.TOO_LARGE,
+    problems.KEY_REFUSED, problems.WORKOS_AWAY, problems.DATABASE_AWAY, problems.UNKNOWN,
 )  # fmt: skip
+KEY = {
+    "name": "Idempotency-Key",
+    "in": "header",
+    "required": False,
+    "description": "A name of your own for this one request, such as a new UUID; nothing secret or personal. Whoever "
+    "repeats the request with it within 24 hours is told the first answer again, byte for byte, and nothing is done "
+    "twice. Another request under the same key is refused.",
+    "schema": {"type": "string", "minLength": 1, "maxLength": 255, "pattern": r"^[ -~]*[!-~][ -~]*$"},
+    "example": "7f3c1f6e-3b0e-4a52-9a4e-5d0d5a4f6c11",
+}
+REPLAYED = {"Idempotency-Replayed": ("`true` when this is the answer that was given before; else absent.", "true")}
 
 
 class Ends(BaseModel):
@@ -120,11 +131,16 @@ def of_create(resource: Resource, body: type[BaseModel]) -> dict[str, Any]:
         "status_code": 201,
         "summary": f"Create a {noun} at WorkOS",
         "description": f"Sent to WorkOS once, with exactly the keys you sent. WorkOS's {noun} is in the copy before "
-        "you are answered. What WorkOS refuses comes back with its status, `code`, `errors` and words. After a 504 "
-        "nobody knows whether it was done: look before you repeat it.",
+        "you are answered. What WorkOS refuses comes back with its status, `code`, `errors` and words. When WorkOS "
+        f"does not answer, we look whether the {noun} is there, and answer with it. If it is not, a 504 says what was "
+        "looked for: the request may still be on its way. Repeat it with the same `Idempotency-Key`; without one, look "
+        "before you repeat it.",
         "response_model": resource.shape,
-        "responses": {201: answered(f"The {noun} WorkOS created.", example, location), **failures(WRITE)},
-        "openapi_extra": {"requestBody": {"required": True, "content": sent}},
+        "responses": {
+            201: answered(f"The {noun} WorkOS created.", example, location | REPLAYED),
+            **failures(WRITE, REPLAYED),
+        },
+        "openapi_extra": {"parameters": [KEY], "requestBody": {"required": True, "content": sent}},
     }
 
 

@@ -1,0 +1,111 @@
+"""The database: reachable, new enough, ours to write, with the tables this code needs, and followed."""
+
+from collections.abc import AsyncIterator
+
+from user_management import settings as configuration
+from user_management.cli.doctor.checkup import Checkup, bad, doubtful, good
+from user_management.db import schema, session
+from user_management.db.base import Base
+from user_management.db.session import Connection
+from user_management.errors import Misconfigured, Wait
+from user_management.listener import lease
+from user_management.settings import Settings
+
+OLDEST = 13
+"""The oldest PostgreSQL that has everything we ask for."""
+
+RIGHTS = ("SELECT", "INSERT", "UPDATE", "DELETE")
+
+
+async def probes(settings: Settings) -> AsyncIterator[Checkup]:
+    """Every probe of the database, as far as it can be reached."""
+    try:
+        connection = await session.connect(configuration.database_url(settings), application="user-management-doctor")
+    except Misconfigured as error:
+        yield bad("database", str(error), "Set USER_MANAGEMENT_DATABASE_URL as the sentence says.")
+        return
+    except Wait as error:
+        yield bad("database", str(error), "Start PostgreSQL, or correct host and port in USER_MANAGEMENT_DATABASE_URL.")
+        return
+    try:
+        yield await version(connection)
+        yield await writable(connection)
+        yield await durable(connection)
+        tables = await migrated(connection)
+        yield tables
+        if not tables.fix:
+            yield await privileges(connection)
+            yield await followed(connection)
+    finally:
+        await connection.close()
+
+
+async def version(connection: Connection) -> Checkup:
+    """Whether PostgreSQL is new enough, and keeps any character."""
+    number = connection.get_server_version()
+    encoding = await connection.fetchval("SHOW server_encoding")
+    if number.major < OLDEST:
+        return bad("PostgreSQL", f"version {number.major}", f"Use PostgreSQL {OLDEST} or newer.")
+    if encoding != "UTF8":
+        return bad("PostgreSQL", f"encoding {encoding}", "Create the database with ENCODING 'UTF8'.")
+    return good("PostgreSQL", f"version {number.major}.{number.minor}, {encoding}")
+
+
+async def writable(connection: Connection) -> Checkup:
+    """Whether it is a primary that takes writes."""
+    standby, read_only = (
+        await connection.fetchval("SELECT pg_is_in_recovery()"),
+        await connection.fetchval("SHOW default_transaction_read_only"),
+    )
+    if standby:
+        return bad("writes", "this is a standby", "Point USER_MANAGEMENT_DATABASE_URL at the primary.")
+    if read_only == "on":
+        return bad("writes", "read-only by default", "ALTER DATABASE … RESET default_transaction_read_only")
+    return good("writes", "accepted")
+
+
+async def durable(connection: Connection) -> Checkup:
+    """Whether what is committed survives a power cut."""
+    off = [
+        name
+        for name in ("fsync", "synchronous_commit", "full_page_writes")
+        if await connection.fetchval(f"SHOW {name}") == "off"
+    ]
+    if off:
+        fix = "Turn it on: with it off, a power cut can lose events that the cursor has passed."
+        return doubtful("durability", f"{', '.join(off)} off", fix)
+    return good("durability", "fsync, synchronous_commit and full_page_writes are on")
+
+
+async def migrated(connection: Connection) -> Checkup:
+    """Whether the schema is the one this code needs."""
+    try:
+        await schema.check(connection)
+    except Misconfigured as error:
+        return bad("schema", str(error), "Run: user-management migrate")
+    return good("schema", f"revision {await schema.current(connection)}")
+
+
+async def privileges(connection: Connection) -> Checkup:
+    """Whether this role may do with every table what we do, and make temporary ones."""
+    wanted = [(table.name, right) for table in Base.metadata.sorted_tables for right in RIGHTS]
+    missing = [
+        f"{right} on {name}"
+        for name, right in wanted
+        if not await connection.fetchval("SELECT has_table_privilege($1, $2)", name, right)
+    ]
+    if not await connection.fetchval("SELECT has_database_privilege(current_database(), 'TEMPORARY')"):
+        missing.append("TEMPORARY on the database")
+    if missing:
+        role = await connection.fetchval("SELECT current_user")
+        shown = ", ".join(missing[:3]) + (" …" if len(missing) > 3 else "")  # noqa: PLR2004  the rest is alike
+        return bad("privileges", f"{role} lacks {shown}", f"GRANT what is missing TO {role}, or connect as the owner.")
+    return good("privileges", "read and write on every table, temporary tables")
+
+
+async def followed(connection: Connection) -> Checkup:
+    """Whether a listener is at work."""
+    holder = await lease.holder(connection)
+    if holder is None:
+        return doubtful("listener", "none at work", "Start one: python -m user_management.listener")
+    return good("listener", holder)

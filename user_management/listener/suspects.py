@@ -1,0 +1,238 @@
+"""Looking at pages of WorkOS beside the copy, and at whatever does not stand as it should a second time.
+
+WorkOS has no pinned snapshot. So what differs is only suspected at first: the feed is waited for, past WorkOS's
+hold-back, then each suspect is looked at again on both sides. What moved between the two looks is in flight and is
+discarded; what stands as it stood is accused.
+"""
+
+import asyncio
+import hashlib
+import json
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any
+
+from user_management.db.session import Connection, Pool
+from user_management.errors import Wait
+from user_management.journal import cursor as cursors
+from user_management.journal import erasures, redaction
+from user_management.journal.timestamps import parse
+from user_management.journal.verifications import Finding, Key, Page
+from user_management.mirror.engine import compare, store
+from user_management.mirror.engine.compare import Standing
+from user_management.mirror.engine.resource import Resource
+from user_management.mirror.engine.verbs import Row
+from user_management.services.workos import objects
+from user_management.services.workos.client import WorkOS
+from user_management.services.workos.errors import BadAnswer, ObjectNotFound, Refused
+
+HOLD_BACK = 10.0
+"""Seconds WorkOS may hold an event back before the feed shows it; a poll must begin later than that after a look."""
+PATIENCE = 600.0
+"""Seconds to wait for the feed's end before a verification is put off."""
+GLANCE = 0.1
+AT_ONCE = 10
+"""Suspects that are asked for at the same time."""
+STONES = 5
+"""How many objects before one that is gone are tried as its stand-in."""
+
+
+class NotFollowed(Wait):
+    """The copy is not followed, so what differs cannot be told from what has merely not arrived."""
+
+
+@dataclass(frozen=True, slots=True)
+class Segment:
+    """A part of a resource's list: of one partition, behind a key."""
+
+    resource: Resource
+    partition: str
+    begin: Key
+
+
+@dataclass(frozen=True, slots=True)
+class Suspect:
+    """An object that did not stand as it should at the first look: what WorkOS said and what was here."""
+
+    resource: Resource
+    id: str
+    said: dict[str, Any] | None
+    row: Row | None
+
+
+@dataclass(frozen=True, slots=True)
+class Looked:
+    """A page as it was first compared."""
+
+    segment: Segment
+    end: Key | None
+    objects: int
+    hash: str
+    suspects: tuple[Suspect, ...]
+    erased: int
+    at: datetime
+
+
+def key_of(said: dict[str, Any]) -> Key:
+    """The place of an object in a list ordered by age."""
+    return Key(parse(said.get("created_at")), str(said["id"]))
+
+
+def behind(one: Key, other: Key) -> bool:
+    """Whether a key lies behind another."""
+    if one.at is None or other.at is None:
+        return one.at is not None
+    return (one.at, one.id) > (other.at, other.id)
+
+
+def digest(resource: Resource, said: Sequence[dict[str, Any]]) -> str:
+    """The hash of WorkOS's objects, without secrets and without what is composed of other objects."""
+    embedded = resource.merge.embedded
+    lines = [
+        json.dumps({k: v for k, v in redaction.clean(one)[0].items() if k not in embedded}, sort_keys=True)
+        for one in said
+    ]
+    return hashlib.sha256("\n".join(lines).encode(errors="backslashreplace")).hexdigest()
+
+
+async def fetch(pool: Pool, workos: WorkOS, segment: Segment) -> objects.Page:
+    """The page behind a segment's key. If the object there is gone, one before it stands in."""
+    listing = segment.resource.listing
+    parameters = {**listing.parameters, **({listing.parameter: segment.partition} if listing.per else {})}
+    after = segment.begin.id
+    for _ in range(STONES):
+        try:
+            page = await objects.page(workos, listing.path, after=after, parameters=parameters)
+        except ObjectNotFound:
+            return objects.Page([], None)  # the partition's parent is gone, and with it everything in it
+        except Refused:
+            if not after:
+                raise
+        else:
+            if not after or not page.objects or behind(max_key(page.objects), segment.begin):
+                return page
+        after = await stone_before(pool, segment, after)
+    raise BadAnswer(f"WorkOS's list of {segment.resource.name} does not go on behind {segment.begin.id}")
+
+
+def max_key(said: Sequence[dict[str, Any]]) -> Key:
+    """The key of the page's last object, by age."""
+    found = key_of(said[0])
+    for one in said[1:]:
+        found = key_of(one) if behind(key_of(one), found) else found
+    return found
+
+
+async def stone_before(pool: Pool, segment: Segment, after: str) -> str:
+    """The id of the live object before one that is gone; none at the start of the list."""
+    resource = segment.resource
+    async with pool.acquire() as connection:
+        found = await connection.fetchval(
+            f"""
+            SELECT id FROM {resource.name} WHERE deleted_at IS NULL AND {within(resource)}
+              AND (created_at, id) < (SELECT created_at, id FROM {resource.name} WHERE id = $2)
+            ORDER BY created_at DESC, id DESC LIMIT 1
+            """,
+            segment.partition, after,
+        )  # fmt: skip
+    return found or ""
+
+
+def within(resource: Resource) -> str:
+    """The condition that a row is in the partition `$1`."""
+    return f"{resource.listing.parameter} = $1" if resource.listing.per else "$1 = ''"
+
+
+async def look(pool: Pool, workos: WorkOS, segment: Segment) -> Looked:
+    """Read a page and compare it with the rows that should stand for it."""
+    page = await fetch(pool, workos, segment)
+    end = max_key(page.objects) if page.after and page.objects else None
+    said = {str(one["id"]): one for one in page.objects}
+    async with pool.acquire() as connection:
+        rows = await store.rows(connection, segment.resource.name, list(said))
+        rows |= await unlisted(connection, segment, end, list(said))
+        erased = await erasures.erased(connection, list(said))
+        at = await connection.fetchval("SELECT clock_timestamp()")
+    suspects = tuple(
+        Suspect(segment.resource, one, said.get(one), rows.get(one))
+        for one in sorted(said.keys() | rows.keys())
+        if one not in erased and compare.judge(segment.resource, rows.get(one), said.get(one))[0] is not Standing.EQUAL
+    )
+    return Looked(segment, end, len(said), digest(segment.resource, page.objects), suspects, len(erased), at)
+
+
+async def unlisted(connection: Connection, segment: Segment, end: Key | None, listed: list[str]) -> dict[str, Row]:
+    """The live rows of the copy that lie where the page lies, but were not on it."""
+    begin, upto = segment.begin, end or Key()
+    records = await connection.fetch(
+        f"""
+        SELECT id FROM {segment.resource.name} WHERE deleted_at IS NULL AND {within(segment.resource)}
+          AND ($2::timestamptz IS NULL OR (created_at, id) > ($2, $3))
+          AND ($4::timestamptz IS NULL OR (created_at, id) <= ($4, $5)) AND id <> ALL($6::text[])
+        """,
+        segment.partition, begin.at, begin.id, upto.at, upto.id, listed,
+    )  # fmt: skip
+    return await store.rows(connection, segment.resource.name, [record["id"] for record in records])
+
+
+async def settled(pool: Pool, since: datetime, *, hold_back: float, patience: float = PATIENCE) -> None:
+    """Wait until the feed's end was reached by a poll that began a hold-back after a moment; else `NotFollowed`."""
+    try:
+        async with asyncio.timeout(patience):
+            while True:
+                async with pool.acquire() as connection:
+                    drained_at = (await cursors.read(connection)).drained_at
+                if drained_at is not None and drained_at > since + timedelta(seconds=hold_back):
+                    return
+                await asyncio.sleep(GLANCE)
+    except TimeoutError as error:
+        raise NotFollowed("The feed's end was not reached in time: is a listener at work?") from error
+
+
+async def again(pool: Pool, workos: WorkOS, suspect: Suspect) -> tuple[Standing, Finding]:
+    """Look at a suspect a second time, on both sides, and judge it."""
+    said = await objects.get(workos, suspect.resource.listing.path, suspect.id)
+    async with pool.acquire() as connection:
+        row = (await store.rows(connection, suspect.resource.name, [suspect.id])).get(suspect.id)
+    standing, keys = compare.judge(suspect.resource, row, said)
+    if standing is not Standing.EQUAL and (compare.moved(suspect.row, row) or changed(suspect, said)):
+        standing = Standing.IN_FLIGHT
+    position = row.position if row else 0
+    return standing, Finding(suspect.resource.name, suspect.id, standing.value, tuple(keys), position)
+
+
+def changed(suspect: Suspect, said: dict[str, Any] | None) -> bool:
+    """Whether WorkOS says something else than at the first look; a list need not show what is asked for by name."""
+    if suspect.said is None or said is None:
+        return suspect.said is not said
+    before, _ = redaction.clean(suspect.said)
+    return bool(compare.differing(suspect.resource, before, said))
+
+
+async def settle(
+    pool: Pool, workos: WorkOS, batch: Sequence[Looked], *, hold_back: float
+) -> list[tuple[Page, list[Finding]]]:
+    """The pages of a batch as they are kept, once their suspects were looked at again."""
+    if any(looked.suspects for looked in batch):
+        await settled(pool, max(looked.at for looked in batch), hold_back=hold_back)
+    return [await judged(pool, workos, looked) for looked in batch]
+
+
+async def judged(pool: Pool, workos: WorkOS, looked: Looked) -> tuple[Page, list[Finding]]:
+    """A page as it is kept, and what was found on it."""
+    verdicts: list[tuple[Standing, Finding]] = []
+    for start in range(0, len(looked.suspects), AT_ONCE):
+        some = looked.suspects[start : start + AT_ONCE]
+        verdicts += await asyncio.gather(*(again(pool, workos, suspect) for suspect in some))
+    counts = Counter(standing.value for standing, _ in verdicts)
+    counts[Standing.ERASED.value] += looked.erased
+    listed = sum(suspect.said is not None for suspect in looked.suspects)
+    counts[Standing.EQUAL.value] += looked.objects - looked.erased - listed
+    found = [finding for standing, finding in verdicts if standing not in {Standing.EQUAL, Standing.IN_FLIGHT}]
+    segment = looked.segment
+    page = Page(
+        segment.resource.name, segment.partition, segment.begin, looked.end, looked.objects, +counts, looked.hash
+    )
+    return page, found

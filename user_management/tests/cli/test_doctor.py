@@ -1,0 +1,126 @@
+"""`user-management doctor`: whatever is wrong is named, with its fix."""
+
+import json
+from collections.abc import AsyncIterator
+from typing import Any
+
+import httpx
+import pytest
+
+from user_management.cli.doctor import database, workos
+from user_management.cli.doctor.checkup import Checkup, Health
+from user_management.db import embedded
+from user_management.db.session import Pool
+from user_management.mirror.engine import catalog
+from user_management.services.workos import client
+from user_management.settings import Settings, Source
+from user_management.tests.cli.commands import Command
+from user_management.tests.support import processes
+from user_management.tests.support.local_workos import KEY, URL, LocalWorkOS
+
+SOURCE = Source(KEY, "client_sandbox", URL, sandbox=False)
+
+
+@pytest.fixture(scope="module")
+async def sandbox() -> AsyncIterator[str]:
+    """The URL of a local WorkOS with people in it."""
+    async with processes.sandbox("--users", "20", "--hold-back", "0") as url:
+        yield url
+
+
+def by_name(told: str) -> dict[str, Any]:
+    """What a JSON report says of each thing that was checked."""
+    return {one["name"]: one for one in json.loads(told)}
+
+
+async def database_says(url: str) -> dict[str, Checkup]:
+    """What the probes of a database say, by name."""
+    settings = Settings(database_url=url)
+    return {one.name: one async for one in database.probes(settings)}
+
+
+async def test_all_is_well(database_url: str, pool: Pool, sandbox: str) -> None:
+    """Nothing is bad, and every endpoint we list was asked."""
+    command = Command(processes.settings(database_url, sandbox))
+    await command.run("backfill")
+    found = by_name(await command.run("doctor", "--json"))
+    assert {name for name, one in found.items() if one["health"] == "bad"} == set()
+    assert {"GET /user_management/users", "GET /organizations", "GET /events", "client id"} <= set(found)
+    assert found["environment"]["found"] == "the copy is of this environment"
+    assert found["clock"]["health"] == "good"
+
+
+@pytest.mark.parametrize(
+    ("setting", "value", "name", "fix"),
+    [
+        ("workos_api_key", "sk_wrong", "WorkOS key", "Copy the key"),
+        ("workos_base_url", "http://127.0.0.1:9", "WorkOS", "USER_MANAGEMENT_WORKOS_BASE_URL"),
+        ("workos_client_id", "client_of_another", "client id", "USER_MANAGEMENT_WORKOS_CLIENT_ID"),
+    ],
+)
+async def test_wrong_settings(  # noqa: PLR0917  one parameter for each part of a case
+    database_url: str, sandbox: str, setting: str, value: str, name: str, fix: str
+) -> None:
+    """Each is told by name, and what to do about it; exit 1."""
+    command = Command(processes.settings(database_url, sandbox, **{setting: value}))
+    found = by_name(await command.run("doctor", "--json", status=1))
+    assert found[name]["health"] == "bad"
+    assert fix in found[name]["fix"]
+
+
+async def test_another_environment(database_url: str, pool: Pool, sandbox: str) -> None:
+    """A copy of whom WorkOS does not know anybody is of somewhere else."""
+    await pool.execute("INSERT INTO users (id, created_at, updated_at, position, body, email) "
+                       "VALUES ('user_other', now(), now(), 1, '{}', 'o@example.com')")  # fmt: skip
+    found = by_name(await Command(processes.settings(database_url, sandbox)).run("doctor", "--json", status=1))
+    assert "never two environments" in found["environment"]["fix"]
+
+
+async def test_a_database_that_is_away_or_empty(server: str, database_url: str) -> None:
+    """Start it; migrate it."""
+    away = await database_says("postgresql://127.0.0.1:9/none")
+    assert "Start PostgreSQL" in away["database"].fix
+    empty = await database_says(await embedded.create(server, "empty"))
+    assert empty["schema"].fix == "Run: user-management migrate"
+    await embedded.drop(server, "empty")
+
+
+async def test_a_database_that_is_not_ours_to_write(pool: Pool, database_url: str) -> None:
+    """Which privilege is missing, and for whom; read-only; not durable (as the tests' own is)."""
+    await pool.execute("DROP ROLE IF EXISTS doctor_reader")
+    await pool.execute("CREATE ROLE doctor_reader LOGIN; GRANT SELECT ON ALL TABLES IN SCHEMA public TO doctor_reader")
+    await pool.execute("ALTER ROLE doctor_reader SET default_transaction_read_only = on")
+    found = await database_says(database_url.replace("postgres:@", "doctor_reader:@"))
+    await pool.execute("DROP OWNED BY doctor_reader; DROP ROLE doctor_reader")
+    assert found["privileges"].found.startswith("doctor_reader lacks INSERT on")
+    assert "RESET default_transaction_read_only" in found["writes"].fix
+    assert found["durability"].health is Health.DOUBTFUL
+    assert "listener" in found["listener"].fix
+
+
+async def test_clocks_that_differ() -> None:
+    """By WorkOS's `Date`."""
+    clock = workos.Clock()
+    await clock.note(httpx.Response(200, headers={"Date": "Sat, 21 Nov 2020 16:00:00 GMT"}))
+    assert "NTP" in workos.skewed(clock.skew).fix
+    assert workos.skewed(1.0).health is Health.GOOD
+    assert workos.skewed(None).health is Health.UNKNOWN
+
+
+async def test_a_key_that_may_not_do_everything(local: LocalWorkOS) -> None:
+    """Permission is told per endpoint; an object that is refused is not the key that is refused."""
+
+    async def refused(request: httpx.Request) -> httpx.Response:
+        return httpx.Response(403, json={"message": "Forbidden"}, request=request)
+
+    async with httpx.AsyncClient(transport=httpx.MockTransport(refused)) as http:
+        forbidden = client.over(http, api_key=KEY, client_id="client_sandbox", base_url=URL)
+        assert "permission to write users" in (await workos.writing(forbidden)).fix
+        assert "permission to read events" in (await workos.feed(forbidden, Settings())).fix
+    assert (await workos.writing(local.connection)).health is Health.GOOD
+
+
+async def test_an_event_type_workos_does_not_know(local: LocalWorkOS, monkeypatch: pytest.MonkeyPatch) -> None:
+    """It can be left out."""
+    monkeypatch.setattr(catalog, "event_types", lambda _: ["user.created", "user.imagined"])
+    assert "USER_MANAGEMENT_IGNORED_EVENT_TYPES" in (await workos.feed(local.connection, Settings())).fix

@@ -1,0 +1,84 @@
+"""`user-management verify` and `erase`, typed by an operator."""
+
+import json
+from collections.abc import AsyncIterator
+
+import pytest
+
+from user_management.db.session import Pool
+from user_management.journal import verifications
+from user_management.journal.verifications import ROLLING
+from user_management.listener import rolling, suspects
+from user_management.listener.daemon import Listener, Pace
+from user_management.tests.cli.commands import Command
+from user_management.tests.support import copies, processes
+from user_management.tests.support.local_workos import LocalWorkOS
+
+
+@pytest.fixture(scope="module")
+async def sandbox() -> AsyncIterator[str]:
+    """The URL of a local WorkOS with people in it."""
+    async with processes.sandbox("--users", "120", "--hold-back", "0") as url:
+        yield url
+
+
+@pytest.fixture
+async def command(database_url: str, pool: Pool, sandbox: str) -> Command:
+    """Commands over a copy that is complete."""
+    typed = Command(processes.settings(database_url, sandbox))
+    await typed.run("backfill")
+    return typed
+
+
+async def test_an_equal_copy_is_proven(command: Command) -> None:
+    """Without a listener the command follows the feed itself; the JSON tells heads, counts and a hash for each page."""
+    told = json.loads(await command.run("verify", "--json"))
+    assert told["counts"]["users"] == {"equal": 120}
+    assert told["head_before"] <= told["head_after"]
+    assert all(len(page["hash"]) == 64 for page in told["pages"])
+    assert "is what WorkOS says in the 40.0%" in await command.run("verify", "--share", "40%")
+
+
+async def test_a_difference_is_told_repaired_and_gone(command: Command, pool: Pool) -> None:
+    """Exit 3 while it is there; the plan is shown; afterwards journal and tables are one."""
+    sql = (
+        'UPDATE users SET body = (body::jsonb || \'{"first_name": "X"}\')::json WHERE id = (SELECT min(id) FROM users)'
+    )
+    await pool.execute(sql)
+    assert "differs: users" in await command.run("verify", "users", "--hold-back", "0", status=3)
+    assert "first_name" in await command.run("verify", "--journal", status=3)
+    assert "write what WorkOS has" in await command.run("verify", "users", "--hold-back", "0", "--repair", "--yes")
+    await command.run("verify", "users")
+    assert "are what the journal says" in await command.run("verify", "--journal")
+
+
+async def test_a_person_is_erased(command: Command, pool: Pool) -> None:
+    """And is not missed by a verification, though WorkOS still has them."""
+    user = await pool.fetchval("SELECT min(id) FROM users")
+    said = await command.run("erase", user, "--yes")
+    assert "WorkOS still has them" in said
+    assert "finds nothing of them" in said
+    assert json.loads(await command.run("verify", "users", "--json"))["counts"]["users"] == {"equal": 119, "erased": 1}
+    assert "Nobody called" in await command.run("erase", user, "--yes", status=1)
+
+
+async def test_no_share(command: Command) -> None:
+    """What is no share is refused."""
+    assert "is no share" in await command.run("verify", "--share", "0", status=2)
+
+
+async def test_the_listener_verifies_by_and_by(
+    listener: Listener, pool: Pool, local: LocalWorkOS, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Turn after turn; what WorkOS changes without an event is filled in; the oldest verification is told."""
+    monkeypatch.setattr(suspects, "HOLD_BACK", 0.0)
+    await local.activity(100)
+    await copies.begin(listener)
+    await copies.fill(listener)
+    await pool.execute("UPDATE users SET body = (body::jsonb || '{\"last_sign_in_at\": null}')::json")
+    listener.pace = Pace(verify_days=1)
+    async with copies.following(listener), pool.acquire() as connection:
+        while not await verifications.oldest_of_all(connection):
+            assert await rolling.turn(listener) > 0
+        assert await verifications.unfinished(connection, ROLLING) is None
+    await copies.assert_equal_to_source(pool, local)

@@ -1,0 +1,167 @@
+"""Verification: what differs from WorkOS is found, what merely moved is not accused, and repairs are guarded."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from dataclasses import replace
+from typing import Any
+
+import pytest
+
+from user_management.db import jsontext
+from user_management.db.session import Pool
+from user_management.journal import verifications
+from user_management.journal.verifications import ASKED, Finding, Verification
+from user_management.listener import repair, suspects, verify
+from user_management.listener.daemon import Listener
+from user_management.mirror.engine import catalog
+from user_management.tests.support import copies
+from user_management.tests.support.local_workos import LocalWorkOS
+
+
+@pytest.fixture
+async def followed(listener: Listener, local: LocalWorkOS) -> AsyncIterator[Listener]:
+    """A copy of some hundred objects that is followed all the time."""
+    await local.activity(400)
+    await copies.begin(listener)
+    await copies.fill(listener)
+    async with copies.following(listener):
+        yield listener
+
+
+async def verified(listener: Listener, *, share: float = 1.0, names: tuple[str, ...] = ()) -> Verification:
+    """A whole run."""
+    resources = [one for one in catalog.resources() if not names or one.name in names]
+    run = await verify.begin(listener.pool, resources, kind=ASKED, share=share)
+    while run.finished_at is None:
+        run = await verify.advance(listener.pool, listener.workos, resources, run, pages=5, hold_back=0.0)
+    return run
+
+
+async def found(pool: Pool, run: Verification) -> list[Finding]:
+    """What a run found."""
+    async with pool.acquire() as connection:
+        return await verifications.findings(connection, run)
+
+
+async def counts(pool: Pool, run: Verification) -> dict[str, int]:
+    """How many objects of a run stood how."""
+    async with pool.acquire() as connection:
+        pages = await verifications.pages(connection, run)
+    total: dict[str, int] = {}
+    for page in pages:
+        for standing, count in jsontext.loads(page["counts"]).items():
+            total[standing] = total.get(standing, 0) + count
+    return total
+
+
+async def tamper(pool: Pool, table: str, **fields: Any) -> str:
+    """Change a live row behind the journal's back; its id."""
+    row = await pool.fetchrow(f"SELECT id, body FROM {table} WHERE deleted_at IS NULL ORDER BY id OFFSET 3 LIMIT 1")
+    assert row is not None
+    body = {**jsontext.loads(row["body"]), **fields}
+    await pool.execute(f"UPDATE {table} SET body = $2::text::json WHERE id = $1", row["id"], jsontext.dumps(body))
+    return str(row["id"])
+
+
+async def test_an_equal_copy_is_called_equal(followed: Listener, pool: Pool) -> None:
+    """Every object of every resource is compared, and nothing is accused."""
+    run = await verified(followed)
+    held = sum([len(await copies.live(pool, one.name)) for one in catalog.resources()])
+    assert await counts(pool, run) == {"equal": held}
+    assert not await found(pool, run)
+
+
+async def test_what_differs_is_found_and_named(followed: Listener, pool: Pool) -> None:
+    """A changed name, a lost row and a row too many: each by its class, its id and its key."""
+    changed = await tamper(pool, "users", first_name="Mallory")
+    lost = await pool.fetchval("DELETE FROM organizations WHERE id = (SELECT min(id) FROM organizations "
+                               "WHERE deleted_at IS NULL) RETURNING id")  # fmt: skip
+    row = await pool.fetchrow("SELECT * FROM users WHERE deleted_at IS NULL LIMIT 1")
+    assert row is not None
+    body = row["body"].replace(row["id"], "user_invented")
+    await pool.execute(
+        "INSERT INTO users (id, created_at, updated_at, position, body, email) "
+        "VALUES ('user_invented', $1, $1, 1, $2::text::json, 'i@example.com')", row["created_at"], body,
+    )  # fmt: skip
+    by_id = {one.object_id: (one.standing, one.keys) for one in await found(pool, await verified(followed))}
+    assert by_id == {
+        changed: ("differs", ("first_name",)), lost: ("missing", ()), "user_invented": ("extra", ()),
+    }  # fmt: skip
+
+
+async def test_what_workos_changes_without_an_event_is_volatile(followed: Listener, pool: Pool) -> None:
+    """It is told apart, for nobody lost it."""
+    one = await tamper(pool, "users", last_sign_in_at="2001-01-01T00:00:00.000Z")
+    user = await pool.fetchval("SELECT body::json->>'last_sign_in_at' FROM users WHERE id = $1", one)
+    assert user.startswith("2001")
+    standings = {finding.standing for finding in await found(pool, await verified(followed))}
+    assert standings <= {"volatile"}
+
+
+async def test_what_moves_meanwhile_is_never_accused(followed: Listener, pool: Pool, local: LocalWorkOS) -> None:
+    """While people work at WorkOS a verification accuses nobody, ever."""
+    resources = catalog.resources()
+    run = await verify.begin(pool, resources, kind=ASKED, share=1.0)
+    while run.finished_at is None:
+        looking = asyncio.create_task(verify.advance(pool, followed.workos, resources, run, pages=1, hold_back=0.0))
+        await local.activity(3)
+        run = await looking
+    assert not [one for one in await found(pool, run) if one.standing != "volatile"]
+
+
+async def test_a_share_is_a_part_of_it(followed: Listener, pool: Pool) -> None:
+    """A tenth of the parts, the same for the same run; nothing is accused for not being looked at."""
+    run = await verified(followed, share=0.3)
+    held = sum([len(await copies.live(pool, one.name)) for one in catalog.resources()])
+    assert sum((await counts(pool, run)).values()) < held
+    assert not await found(pool, run)
+
+
+async def test_an_interrupted_run_goes_on(followed: Listener, pool: Pool) -> None:
+    """Its place is kept with every page; in the end every object was compared once."""
+    resources = catalog.resources()
+    run = await verify.begin(pool, resources, kind=ASKED, share=1.0)
+    run = await verify.advance(pool, followed.workos, resources, run, pages=2, hold_back=0.0)
+    async with pool.acquire() as connection:
+        again = await verifications.unfinished(connection, ASKED)
+    assert again == run
+    while run.finished_at is None:
+        run = await verify.advance(pool, followed.workos, resources, run, pages=3, hold_back=0.0)
+    held = sum([len(await copies.live(pool, one.name)) for one in resources])
+    assert sum((await counts(pool, run)).values()) == held
+
+
+async def test_a_repair_goes_through_the_journal(followed: Listener, pool: Pool, local: LocalWorkOS) -> None:
+    """What was changed, lost and invented is put right, and the journal still tells the whole copy."""
+    await tamper(pool, "users", first_name="Mallory")
+    await pool.execute(
+        "DELETE FROM organizations WHERE id = (SELECT min(id) FROM organizations WHERE deleted_at IS NULL)"
+    )
+    plans = await repair.plan(pool, followed.workos, catalog.resources(), await found(pool, await verified(followed)))
+    assert {plan.action for plan in plans} == {repair.WRITE}
+    outcomes = {await repair.carry_out(pool, catalog.resources(), plan) for plan in plans}
+    assert outcomes == {"repaired"}
+    await copies.assert_equal_to_source(pool, local)
+    await copies.assert_equal_to_journal(pool)
+
+
+async def test_a_repair_of_what_moved_is_left_alone(followed: Listener, pool: Pool) -> None:
+    """Between finding and repairing an event may have told better."""
+    await tamper(pool, "users", first_name="Mallory")
+    plans = await repair.plan(pool, followed.workos, catalog.resources(), await found(pool, await verified(followed)))
+    (plan,) = plans
+    stale = replace(plan, finding=replace(plan.finding, position=plan.finding.position - 1))
+    assert "changed since" in await repair.carry_out(pool, catalog.resources(), stale)
+
+
+async def test_without_a_listener_nobody_is_accused(listener: Listener, pool: Pool, local: LocalWorkOS) -> None:
+    """What differs cannot be told from what has not arrived."""
+    await local.activity(50)
+    await copies.begin(listener)
+    await copies.fill(listener)
+    await local.activity(50)
+    resources = catalog.resources()
+    looked = await suspects.look(pool, listener.workos, suspects.Segment(resources[1], "", verifications.Key()))
+    assert looked.suspects
+    with pytest.raises(suspects.NotFollowed):
+        await suspects.settled(pool, looked.at, hold_back=0.0, patience=0.2)
