@@ -9,7 +9,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from user_management.db.session import Connection, Pool, transaction
-from user_management.journal import entries, webhooks
+from user_management.journal import entries, erasures, webhooks
 from user_management.journal.entries import Entry, Lane
 from user_management.listener import backfill, backfills, start
 from user_management.mirror.engine import catalog, provisional
@@ -265,3 +265,14 @@ async def test_a_page_is_read_again_for_what_the_feed_told_only(connection: Conn
     assert await backfill.overtaken(connection, USERS, [listed], since=0) == {"user_1"}
     await bring(connection, FAMILY[1])
     assert await backfill.overtaken(connection, USERS, [listed], since=0) == set()
+
+
+async def test_a_webhook_does_not_bring_back_who_was_erased(connection: Connection) -> None:
+    """Of what it tells of them a digest is kept, as of what the feed tells, which then takes its place."""
+    await erasures.add(connection, "user_1")
+    await announce(connection, FAMILY[1], FAMILY[2])
+    assert await connection.fetchval("SELECT count(*) FROM journal WHERE journal::text LIKE '%user_1%'") == 0
+    assert not (await rows(connection))["users"]
+    await bring(connection, *FAMILY)
+    assert await connection.fetchval("SELECT count(*) FROM journal WHERE journal::text LIKE '%user_1%'") == 0
+    assert await webhooks.count(connection) == 0

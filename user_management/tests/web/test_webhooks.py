@@ -12,7 +12,9 @@ import structlog
 from user_management.db import jsontext
 from user_management.db.session import Pool, transaction
 from user_management.journal import checkpoints, cursor
+from user_management.listener.daemon import Listener
 from user_management.mirror.engine import catalog
+from user_management.tests.support import copies
 from user_management.tests.support.local_workos import LocalWorkOS
 from user_management.tests.web.conftest import Serve, event, fields, made
 from user_management.web import signature
@@ -174,3 +176,20 @@ async def test_the_same_at_once_is_stored_once(hooked: httpx.AsyncClient, pool: 
     answers = await asyncio.gather(*(post(hooked, body()) for _ in range(6)))
     outcomes = sorted(answer.json()["outcome"] for answer in answers)
     assert (outcomes, await count(pool)) == (["accepted", *["known"] * 5], 1)
+
+
+async def test_the_sandbox_tells_the_api_whatever_the_feed_holds_back(
+    hooked: httpx.AsyncClient, listener: Listener, local: LocalWorkOS
+) -> None:
+    """People are in the copy before the feed shows them; of lost and repeated ones the feed has the last word."""
+    await local.call("PUT", "/_sandbox/hold-back", {"seconds": 3600})
+    told = {"url": f"http://api.test{PATH}", "secret": NEW, "lost": 0.2, "repeated": 0.2, "shuffle": True}
+    await local.call("PUT", "/_sandbox/webhook", told)
+    await local.activity(60)
+    await local.app.state.webhooks.send(hooked)
+    assert len(await copies.live(listener.pool, "users")) > 0
+    await local.call("PUT", "/_sandbox/hold-back", {"seconds": 0})
+    await copies.drain(listener)
+    await copies.assert_equal_to_source(listener.pool, local)
+    await copies.assert_equal_to_journal(listener.pool)
+    assert await listener.pool.fetchval("SELECT count(*) FROM journal WHERE lane = 'webhook'") == 0
