@@ -66,6 +66,7 @@ class Settings(BaseSettings):
     workos_client_id: str = ""
     workos_base_url: Url = "https://api.workos.com"
     workos_timeout: Seconds = 30.0
+    workos_requests_per_minute: Annotated[int, Field(ge=60)] = 6000
     sandbox_url: Url = ""
 
     # PostgreSQL: where the copy lives.

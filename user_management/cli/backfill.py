@@ -18,7 +18,7 @@ from user_management.listener.__main__ import pace
 from user_management.listener.backfills import Backfill, Phase
 from user_management.listener.daemon import Listener
 from user_management.mirror.engine import catalog
-from user_management.services.workos import client, objects
+from user_management.services.workos import budget, client, objects
 from user_management.services.workos.client import WorkOS
 
 GLANCE = 0.2
@@ -72,9 +72,10 @@ async def do(desk: Desk, run: Backfill) -> Backfill:
     settings, source, resources = desk.settings, configuration.source(desk.settings), catalog.resources()
     types = [name for name in catalog.event_types(resources) if name not in settings.ignored_event_types]
     async with AsyncExitStack() as stack:
+        paid = await stack.enter_async_context(budget.shared(desk.pool.acquire, settings.workos_requests_per_minute))
         workos = await stack.enter_async_context(
             client.connect(api_key=source.api_key, client_id=source.client_id, base_url=source.base_url,
-                           seconds=settings.workos_timeout)
+                           seconds=settings.workos_timeout, budget=paid)
         )  # fmt: skip
         await try_key(workos)
         edge.err.print("No listener is at work, so this process does it.")

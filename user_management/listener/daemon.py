@@ -15,11 +15,13 @@ from opentelemetry.trace import SpanKind
 
 from user_management.db.session import Pool, Unreachable
 from user_management.errors import Conflict, UserManagementError, Wait
-from user_management.listener import backfill, lease, pull, start
+from user_management.listener import backfill, doubt, lease, pull, start
 from user_management.listener.backoff import Backoff
+from user_management.listener.doubt import CursorLost, Doubt, Trust, trust
 from user_management.listener.lease import LeaseLost
 from user_management.listener.pull import CursorRefused, Pulled
 from user_management.mirror.engine.resource import Resource
+from user_management.services.workos.bucket import Priority
 from user_management.services.workos.client import WorkOS
 from user_management.telemetry import metrics, spans
 
@@ -51,6 +53,8 @@ class Pace:
     backoff_max: float = 60.0
     backfill_margin: float = 600.0
     backfill_max_deletions: int = 100
+    doubt_after: float = 600.0
+    """Without anything new for so long, our place in the feed is proven."""
 
 
 def name_of_this_process() -> str:
@@ -69,6 +73,7 @@ class Listener:
     pace: Pace = field(default_factory=Pace)
     name: str = field(default_factory=name_of_this_process)
     stopping: asyncio.Event = field(default_factory=asyncio.Event)
+    doubt: Doubt = field(default_factory=Doubt)
 
     def backoff(self) -> Backoff:
         """A fresh count of failures."""
@@ -150,25 +155,55 @@ async def tail(listener: Listener) -> None:
     """Follow the feed: at once while there is more, else once every poll interval."""
     backoff = listener.backoff()
     while not listener.stopping.is_set():
-        pulled = await attempt(listener, "poll", lambda: poll(listener), backoff)
+        pulled = await attempt(listener, "poll", lambda: follow(listener), backoff)
         if pulled is not None and not pulled.more:
             await pause(listener, listener.pace.poll_interval * (1 - random.random() / 5))  # noqa: S311  jitter
 
 
+async def follow(listener: Listener) -> Pulled:
+    """Poll, and mind whether anything ever comes."""
+    pulled = await poll(listener)
+    if pulled.moved:
+        listener.doubt.settle()
+    else:
+        await examine(listener)
+    return pulled
+
+
+async def examine(listener: Listener) -> None:
+    """When nothing new came for long, prove that WorkOS still knows our place; a lost one is begun again."""
+    if not listener.doubt.due(listener.pace.doubt_after):
+        return
+    workos = listener.workos.at(Priority.TAIL)
+    try:
+        await unless_stopping(listener.stopping, doubt.examine(listener.pool, workos, listener.types))
+    except CursorLost as lost:
+        await begin_again(listener, lost)
+    listener.doubt.settle()
+
+
+async def begin_again(listener: Listener, lost: CursorRefused | CursorLost) -> Pulled:
+    """Give up our place in the feed: a new boundary, and a backfill."""
+    reason = str(lost) if isinstance(lost, CursorLost) else None
+    margin = listener.pace.backfill_margin
+    await start.begin_again(listener.pool, listener.resources, lost.cursor, margin=margin, reason=reason)
+    return Pulled(None, drained=False)
+
+
 async def poll(listener: Listener) -> Pulled:
     """Fetch one page, unless asked to stop meanwhile, and commit it; a cursor that is refused is begun again."""
-    began = time.time_ns()
+    began, tailing = time.time_ns(), listener.workos.at(Priority.TAIL)
     try:
-        fetched = await unless_stopping(listener.stopping, pull.fetch(listener.pool, listener.workos, listener.types))
-    except CursorRefused as refused:
-        margin = listener.pace.backfill_margin
-        await start.begin_again(listener.pool, listener.resources, refused.cursor, margin=margin)
-        return Pulled(None, drained=False)
+        fetched = await unless_stopping(listener.stopping, pull.fetch(listener.pool, tailing, listener.types))
+    except (CursorRefused, CursorLost) as lost:
+        return await begin_again(listener, lost)
     except Exception as error:
         spans.failed("poll", error, began=began)
         raise
     if fetched is None:
         return Pulled(None, drained=False)
+    if not fetched.page.end and trust(fetched.cursor) is Trust.AGEING:
+        listener.doubt.warn(fetched.cursor)
     if not fetched.page.events:
         return await pull.commit(listener.pool, listener.resources, fetched)
     with spans.story("poll", began=began) as span:
@@ -202,7 +237,8 @@ async def fill(listener: Listener) -> None:
 async def backfill_once(listener: Listener) -> bool:
     """Take the unfinished backfill to its end; False when there is none."""
     return await backfill.run(
-        listener.pool, listener.workos, listener.resources, max_deletions=listener.pace.backfill_max_deletions
+        listener.pool, listener.workos.at(Priority.BACKFILL), listener.resources,
+        max_deletions=listener.pace.backfill_max_deletions,
     )  # fmt: skip
 
 

@@ -3,13 +3,14 @@
 from collections.abc import Mapping
 from typing import Any
 
+from user_management.services.workos.bucket import Priority
 from user_management.services.workos.client import WorkOS
 from user_management.services.workos.errors import OutcomeUnknown
 
 
 async def create_user(workos: WorkOS, fields: Mapping[str, Any]) -> dict[str, Any]:
     """The user WorkOS created; `OutcomeUnknown` when the answer does not tell."""
-    return created(await workos.request("post", ("user_management", "users"), body=fields))
+    return created(await workos.at(Priority.WRITE).request("post", ("user_management", "users"), body=fields))
 
 
 def created(answer: dict[str, Any]) -> dict[str, Any]:

@@ -21,6 +21,15 @@ NOW = datetime(2026, 5, 1, 12, tzinfo=UTC)
         (30.0, True, State.LIVE, 30, None),
         (30.1, True, State.STALE, 30, "the feed's end was last reached 30 s ago; the limit is 30 s"),
         (-5.0, True, State.LIVE, 0, None),
+        (
+            -3600.0,
+            True,
+            State.STALE,
+            None,
+            "the feed's end was last reached 3600 s from now: the database's clock was set back",
+        ),
+        (-3600.0, False, State.BACKFILLING, None, "the first backfill has not finished"),
+        (40 * 86400.0, True, State.STALE, 3456000, "the feed's end was last reached 3456000 s ago; the limit is 30 s"),
     ],
 )
 def test_freshness_is_judged_by_two_instants(
