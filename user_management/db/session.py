@@ -29,8 +29,8 @@ Unreachable = (OSError, TimeoutError, asyncpg.InterfaceError, asyncpg.InternalCl
                asyncpg.PostgresConnectionError,
                asyncpg.CannotConnectNowError, asyncpg.AdminShutdownError, asyncpg.CrashShutdownError,
                asyncpg.TooManyConnectionsError, asyncpg.ReadOnlySQLTransactionError,
-               asyncpg.InsufficientResourcesError)  # fmt: skip
-"""What asyncpg raises when the database is away, restarting, read-only or full: wait and try again."""
+               asyncpg.InsufficientResourcesError, asyncpg.QueryCanceledError)  # fmt: skip
+"""What asyncpg raises when the database is away, restarting, read-only, full or too slow: wait and try again."""
 
 
 class DatabaseUnavailable(Wait):
