@@ -143,7 +143,7 @@ def settings(database_url: str, workos_url: str) -> dict[str, str]:
     """What our own processes must be told."""
     return {
         "database_url": database_url, "workos_base_url": workos_url, "workos_api_key": KEY,
-        "workos_client_id": "client_sandbox", "log_level": "error",
+        "workos_client_id": "client_sandbox", "log_level": "error", "workos_requests_per_minute": "6000000",
     }  # fmt: skip
 
 

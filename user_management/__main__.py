@@ -39,6 +39,7 @@ def options(settings: Settings) -> Options:
         workos_client_id=source.client_id,
         workos_base_url=source.base_url,
         workos_timeout=settings.workos_timeout,
+        workos_requests_per_minute=settings.workos_requests_per_minute,
         sandbox=source.sandbox,
         stale_after=settings.stale_after,
         cors_origins=tuple(settings.cors_origins),

@@ -67,6 +67,7 @@ class Settings(BaseSettings):
     workos_base_url: Url = "https://api.workos.com"
     workos_timeout: Seconds = 30.0
     workos_webhook_secret: SecretStr = SecretStr("")
+    workos_requests_per_minute: Annotated[int, Field(ge=60)] = 6000
     sandbox_url: Url = ""
 
     # PostgreSQL: where the copy lives.

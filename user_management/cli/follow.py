@@ -11,7 +11,7 @@ from user_management.listener import daemon, lease
 from user_management.listener.__main__ import pace
 from user_management.listener.daemon import Listener
 from user_management.mirror.engine import catalog
-from user_management.services.workos import client
+from user_management.services.workos import budget, client
 from user_management.services.workos.client import WorkOS
 
 
@@ -19,10 +19,13 @@ from user_management.services.workos.client import WorkOS
 async def connected(desk: Desk) -> AsyncIterator[WorkOS]:
     """The WorkOS of the settings."""
     source = configuration.source(desk.settings)
-    async with client.connect(
-        api_key=source.api_key, client_id=source.client_id, base_url=source.base_url,
-        seconds=desk.settings.workos_timeout,
-    ) as workos:  # fmt: skip
+    async with (
+        budget.shared(desk.pool.acquire, desk.settings.workos_requests_per_minute) as shared,
+        client.connect(
+            api_key=source.api_key, client_id=source.client_id, base_url=source.base_url,
+            seconds=desk.settings.workos_timeout, budget=shared,
+        ) as workos,
+    ):  # fmt: skip
         yield workos
 
 

@@ -77,7 +77,8 @@ def followed(settings: Settings) -> Source | None:
 
 async def read(connection: Connection, *, stale_after: float, source: Source | None) -> Status:
     """The status as one snapshot of the database shows it."""
-    place, positions, now = await cursor.read(connection), await checkpoints.read(connection), datetime.now(UTC)
+    place, positions = await cursor.read(connection), await checkpoints.read(connection)
+    now = place.now or datetime.now(UTC)
     return Status(
         at=now,
         freshness=freshness.judge(
@@ -118,6 +119,7 @@ def as_data(found: Status) -> dict[str, Any]:
         "listener": found.listener,
         "backfill": asdict(found.backfill) if found.backfill else None,
         "oldest_verified": {one.resource: found.verified.get(one.resource) for one in found.counts},
+        "deletions_capped": found.backfill is not None and found.backfill.deletions_capped,
     }
 
 
@@ -142,6 +144,10 @@ def table(found: Status) -> Table:
     )
     lines.add_row("backfill", run(found.backfill))
     lines.add_row("verified", proven(found))
+    if found.backfill is not None and found.backfill.deletions_capped:
+        lines.add_row(
+            "deletions", f"[red]capped: {found.backfill.absent:,} or more are gone at WorkOS; none deleted[/red]"
+        )
     return lines
 
 

@@ -25,6 +25,7 @@ from user_management.mirror.engine import catalog, proof, rebuild
 from user_management.mirror.engine.compare import ACCUSED, Standing
 from user_management.mirror.engine.proof import Proof
 from user_management.mirror.engine.resource import Resource
+from user_management.services.workos.bucket import Priority
 
 PAGES = 20
 """Pages that are compared before their suspects are looked at again."""
@@ -98,7 +99,7 @@ async def compare(resources: Sequence[Resource], share: float, hold_back: float,
             task = progress.add_task("Comparing", total=None)
             while run.finished_at is None:
                 run = await verifying.advance(
-                    desk.pool, workos, chosen, run, pages=PAGES, hold_back=hold_back
+                    desk.pool, workos.at(Priority.VERIFY), chosen, run, pages=PAGES, hold_back=hold_back
                 )  # fmt: skip
                 progress.update(task, completed=run.steps, description=f"Comparing {run.resource}".rstrip())
         return await read(desk, run)

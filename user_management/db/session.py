@@ -1,5 +1,6 @@
 """Connections and transactions: opened at the edge, handed down, committed here and nowhere else."""
 
+import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING, TypeAlias
@@ -28,8 +29,8 @@ Unreachable = (OSError, TimeoutError, asyncpg.InterfaceError, asyncpg.InternalCl
                asyncpg.PostgresConnectionError,
                asyncpg.CannotConnectNowError, asyncpg.AdminShutdownError, asyncpg.CrashShutdownError,
                asyncpg.TooManyConnectionsError, asyncpg.ReadOnlySQLTransactionError,
-               asyncpg.InsufficientResourcesError)  # fmt: skip
-"""What asyncpg raises when the database is away, restarting, read-only or full: wait and try again."""
+               asyncpg.InsufficientResourcesError, asyncpg.QueryCanceledError)  # fmt: skip
+"""What asyncpg raises when the database is away, restarting, read-only, full or too slow: wait and try again."""
 
 
 class DatabaseUnavailable(Wait):
@@ -78,6 +79,44 @@ async def open_pool(url: str, *, size: int, application: str = "user-management"
             yield pool
         finally:
             metrics.pool.look = None
+
+
+LONGEST_LOOK = 30.0
+"""Seconds after which a look at a database that hangs is given up."""
+
+
+class Aside:
+    """One connection beside the pool, for those who watch: it is there when the pool has none left."""
+
+    def __init__(self, url: str, application: str) -> None:
+        self.url, self.application = url, application
+        self.connection: Connection | None = None
+
+    @asynccontextmanager
+    async def one(self) -> AsyncIterator[Connection]:
+        """The connection, opened if it is not; after any error a new one is opened the next time."""
+        if self.connection is None or self.connection.is_closed():
+            self.connection = await connect(self.url, application=self.application)
+        try:
+            async with asyncio.timeout(LONGEST_LOOK):
+                yield self.connection
+        except BaseException:
+            self.end()
+            raise
+
+    def end(self) -> None:
+        """Close it without waiting for anybody."""
+        if self.connection is not None:
+            self.connection.terminate()
+            self.connection = None
+
+    @asynccontextmanager
+    async def kept(self) -> AsyncIterator[None]:
+        """Close it when the block ends."""
+        try:
+            yield
+        finally:
+            self.end()
 
 
 @asynccontextmanager

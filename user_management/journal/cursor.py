@@ -1,6 +1,6 @@
 """The cursor: our place in the Events API. Only the events lane moves it, in the transaction that applies the page."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
 from sqlalchemy import ARRAY, CheckConstraint, Integer, Text
@@ -42,6 +42,8 @@ class Cursor:
     ready_at: datetime | None = None
     """When the copy became complete: backfilled, then drained."""
     event_types: tuple[str, ...] = ()
+    now: datetime | None = field(default=None, compare=False)
+    """The database's clock when this was read: the one by which ages are told, whatever the processes' clocks say."""
 
     def since(self, margin: timedelta) -> datetime | None:
         """Where to start from before the first event: the boundary, or later if the feed was seen empty up to there."""
@@ -50,7 +52,7 @@ class Cursor:
         return max(self.boundary, self.drained_at - margin)
 
 
-COLUMNS = "event_id, event_at, boundary, drained_at, ready_at, event_types"
+COLUMNS = "event_id, event_at, boundary, drained_at, ready_at, event_types, clock_timestamp() AS now"
 
 
 async def ensure(connection: Connection) -> None:
@@ -95,8 +97,23 @@ async def lose(connection: Connection, *, old: Cursor, boundary: datetime) -> No
 
 
 async def drained(connection: Connection, at: datetime) -> None:
-    """Note that a poll begun at `at` reached the end of the feed; an older poll never takes back a newer one's word."""
-    await connection.execute("UPDATE cursor SET drained_at = greatest(drained_at, $1)", at)
+    """Note that a poll begun at `at` reached the end of the feed; an older poll never takes back a newer one's word.
+
+    Only a time that is yet to come is taken back: the clock was set back since it was written.
+    """
+    await connection.execute(
+        """
+        UPDATE cursor
+        SET drained_at = greatest(CASE WHEN drained_at <= clock_timestamp() THEN drained_at END, $1::timestamptz)
+        """,
+        at,
+    )
+
+
+async def clock(connection: Connection) -> datetime:
+    """The time by the database's clock, which all our processes share."""
+    now: datetime = await connection.fetchval("SELECT clock_timestamp()")
+    return now
 
 
 async def ready(connection: Connection, at: datetime) -> None:

@@ -1,16 +1,17 @@
 """The watch: the copy as it was last seen, which is what the gauges show, in the API and in the listener alike."""
 
 import asyncio
+import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 
 from asyncpg import PostgresError
 from opentelemetry.metrics import Observation
 
 from user_management.db.session import Connection, Unreachable
-from user_management.errors import Wait
+from user_management.errors import Misconfigured, Wait
 from user_management.journal import checkpoints, cursor, failures, freshness, verifications, webhooks
 from user_management.journal.cursor import Cursor
 from user_management.journal.freshness import Freshness, State
@@ -34,6 +35,14 @@ class Seen:
     stale_after: float = 30.0
     verified: dict[str, datetime] = field(default_factory=dict)
     """By resource, when that object was verified that has waited longest."""
+    at: float = 0.0
+    """When that was, by a clock that nobody sets."""
+
+    def now(self) -> datetime:
+        """The time by the database's clock, as far as it was seen."""
+        if self.cursor is None or self.cursor.now is None:
+            return datetime.now(UTC)
+        return self.cursor.now + timedelta(seconds=time.monotonic() - self.at)
 
 
 seen = Seen()
@@ -41,7 +50,8 @@ seen = Seen()
 
 async def look(connection: Connection, stale_after: float) -> None:
     """See how the copy is."""
-    seen.cursor = await cursor.read(connection)
+    began = time.monotonic()
+    seen.cursor, seen.at = await cursor.read(connection), began
     seen.position = (await checkpoints.read(connection)).get(checkpoints.HEAD, 0)
     seen.parked = await failures.count(connection)
     seen.verified = await verifications.oldest_of_all(connection)
@@ -71,7 +81,7 @@ class Watcher:
         """Look, and note whether the database is away."""
         try:
             await self.look_now()
-        except (*Unreachable, Wait):
+        except (*Unreachable, Wait, Misconfigured):
             seen.up = False
         except PostgresError:  # it answers, but has no tables of ours yet
             seen.up, seen.cursor = True, None
@@ -101,9 +111,9 @@ def up() -> Iterable[Observation]:
 
 
 def age() -> Iterable[Observation]:
-    """Seconds since the poll began that last reached the end of the feed."""
-    drained_at = seen.cursor.drained_at if seen.cursor else None
-    return [] if drained_at is None else [Observation(since(drained_at))]
+    """Seconds since the poll began that last reached the end of the feed; none while that cannot be told."""
+    found = judged()
+    return [] if found.as_of is None or found.age is None else [Observation(since(found.as_of))]
 
 
 def cursor_age() -> Iterable[Observation]:
@@ -114,14 +124,14 @@ def cursor_age() -> Iterable[Observation]:
 
 def since(moment: datetime) -> float:
     """The seconds since a moment; none since one that is yet to come."""
-    return max(0.0, (datetime.now(UTC) - moment).total_seconds())
+    return max(0.0, (seen.now() - moment).total_seconds())
 
 
 def judged() -> Freshness:
     """How fresh the copy is, as far as it was seen."""
     place = seen.cursor or Cursor()
     return freshness.judge(
-        now=datetime.now(UTC),
+        now=seen.now(),
         drained_at=place.drained_at,
         ready_at=place.ready_at,
         stale_after=seen.stale_after,

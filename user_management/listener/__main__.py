@@ -17,7 +17,7 @@ from user_management.listener import daemon, monitoring
 from user_management.listener.backoff import Backoff
 from user_management.listener.daemon import Listener, Pace
 from user_management.mirror.engine import catalog
-from user_management.services.workos import client
+from user_management.services.workos import budget, client
 from user_management.settings import Settings, Source
 
 log = structlog.get_logger(__name__)
@@ -81,11 +81,12 @@ async def listen(settings: Settings) -> None:
     async with (
         session.open_pool(url, size=settings.database_pool_size, application="user-management-listener") as pool,
         monitoring.serving(
-            pool,
+            url,
             host=settings.host,
             port=settings.monitoring_port,
             stale_after=settings.stale_after,
             source=source.name,
+            requests_per_minute=settings.workos_requests_per_minute,
         ),
     ):
         backoff = Backoff(settings.backoff_initial, settings.backoff_max)
@@ -98,9 +99,16 @@ async def follow(settings: Settings, pool: Pool, source: Source, stopping: async
     """Follow WorkOS with the copy in a database that was checked, until asked to stop."""
     resources = catalog.resources()
     types = [name for name in catalog.event_types(resources) if name not in settings.ignored_event_types]
-    async with client.connect(
-        api_key=source.api_key, client_id=source.client_id, base_url=source.base_url, seconds=settings.workos_timeout
-    ) as workos:
+    async with (
+        budget.shared(pool.acquire, settings.workos_requests_per_minute) as shared,
+        client.connect(
+            api_key=source.api_key,
+            client_id=source.client_id,
+            base_url=source.base_url,
+            seconds=settings.workos_timeout,
+            budget=shared,
+        ) as workos,
+    ):
         hears = configuration.database_url(settings) if configuration.webhook_secrets(settings) else ""
         listener = Listener(pool, workos, resources, types, pace(settings), stopping=stopping, hears=hears)
         calm_the_collector()

@@ -81,7 +81,10 @@ async def list_all(pool: Pool, workos: WorkOS, resources: Sequence[Resource], ru
             async for batch in batches:
                 run = await commit(pool, workos, resources, resource, run, batch)
         log.info("backfill.listed", resource=resource.name, objects=run.listed, changed=run.changed)
-    return await move(pool, run, phase=Phase.FOLLOWING.value, listed_at=datetime.now(UTC))
+    async with transaction(pool) as connection:
+        listed_at = await cursors.clock(connection)
+        await backfills.move(connection, run, phase=Phase.FOLLOWING.value, listed_at=listed_at)
+        return await reread(connection)
 
 
 async def move(pool: Pool, run: Backfill, **changes: object) -> Backfill:
@@ -267,7 +270,7 @@ async def follow(pool: Pool, run: Backfill) -> Backfill:
     while True:
         async with pool.acquire() as connection:
             cursor = await cursors.read(connection)
-        if cursor.drained_at and run.listed_at and cursor.drained_at > run.listed_at:
+        if cursor.drained_at and run.listed_at and cursor.now and run.listed_at < cursor.drained_at <= cursor.now:
             return await move(pool, run, phase=Phase.CONFIRMING.value)
         await asyncio.sleep(GLANCE)
 
@@ -276,15 +279,15 @@ async def confirm(pool: Pool, workos: WorkOS, resources: Sequence[Resource], run
     """Ask WorkOS for everything it did not list; gone is what it answers 404 for. Too many at once are left alone."""
     suspects = await find_absent(pool, resources, run, limit=max_deletions + 1)
     count = sum(len(ids) for ids in suspects.values())
-    note = ""
-    if count > max_deletions:
+    note, capped = "", count > max_deletions
+    if capped:
         note = f"more than {max_deletions} objects were not listed: none deleted; raise BACKFILL_MAX_DELETIONS if right"
         log.error("backfill.deletions_capped", cap=max_deletions, resources={n: len(i) for n, i in suspects.items()})
     else:
         for resource in resources:
             for object_id in suspects[resource.name]:
                 await confirm_one(pool, workos, resources, resource, object_id)
-    await finish(pool, run, note, count)
+    await finish(pool, run, note, count, capped=capped)
 
 
 async def find_absent(pool: Pool, resources: Sequence[Resource], run: Backfill, *, limit: int) -> dict[str, list[str]]:
@@ -324,9 +327,9 @@ async def answer_entry(
     return entries.of_object(last, lane=Lane.LIST, type=resource.deleted, at=at)
 
 
-async def finish(pool: Pool, run: Backfill, note: str, absent: int) -> None:
+async def finish(pool: Pool, run: Backfill, note: str, absent: int, *, capped: bool) -> None:
     """Close the run; the copy is complete from here on."""
     async with transaction(pool) as connection:
         await cursors.ready(connection, datetime.now(UTC))
-        await backfills.finish(connection, run, note=note, absent=absent)
+        await backfills.finish(connection, run, note=note, absent=absent, capped=capped)
     log.info("backfill.finished", listed=run.listed, changed=run.changed, absent=absent, note=note or None)

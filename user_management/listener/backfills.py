@@ -52,6 +52,7 @@ class BackfillRow(Base):
     absent: Mapped[int] = mapped_column(BigInteger, server_default="0")
     note: Mapped[str] = mapped_column(server_default="")
     finished_at: Mapped[Timestamp | None]
+    deletions_capped: Mapped[bool] = mapped_column(server_default="false")
 
 
 class SeenRow(Base):
@@ -81,6 +82,8 @@ class Backfill:
     absent: int
     note: str
     finished_at: datetime | None
+    deletions_capped: bool = False
+    """Whether it found more objects gone than it may delete, and deleted none."""
 
 
 COLUMNS = ", ".join(Backfill.__annotations__)
@@ -103,6 +106,8 @@ gauge("user_management.backfill.listed", "Objects the newest backfill has listed
       newest.show(lambda run: run.listed), unit="{object}")  # fmt: skip
 gauge("user_management.backfill.changed", "Objects the newest backfill found new or changed.",
       newest.show(lambda run: run.changed), unit="{object}")  # fmt: skip
+gauge("user_management.backfill.deletions_capped", "1 if the newest backfill found too much gone and deleted nothing.",
+      newest.show(lambda run: int(run.deletions_capped)))  # fmt: skip
 
 
 def of_row(row: Any) -> Backfill | None:
@@ -155,11 +160,12 @@ async def move(connection: Connection, run: Backfill, **changes: Any) -> None:
         raise BackfillMoved(f"backfill {run.id} is no longer at {run.phase} {run.resource} {run.partition} {run.after}")
 
 
-async def finish(connection: Connection, run: Backfill, *, note: str, absent: int) -> None:
+async def finish(connection: Connection, run: Backfill, *, note: str, absent: int, capped: bool = False) -> None:
     """Close a run and forget what it saw."""
     now = datetime.now(UTC)
     await move(
-        connection, run, phase=Phase.DONE.value, unfinished=False, finished_at=now, note=note, absent=absent
+        connection, run, phase=Phase.DONE.value, unfinished=False, finished_at=now, note=note, absent=absent,
+        deletions_capped=capped,
     )  # fmt: skip
     await connection.execute("DELETE FROM backfill_seen WHERE backfill_id = $1", run.id)
 

@@ -16,12 +16,14 @@ from opentelemetry.trace import SpanKind
 from user_management.db.session import Pool, Unreachable
 from user_management.errors import Conflict, UserManagementError, Wait
 from user_management.journal import webhooks as pending
-from user_management.listener import backfill, lease, pull, rolling, start, webhooks
+from user_management.listener import backfill, doubt, lease, pull, rolling, start, webhooks
 from user_management.listener.backoff import Backoff
 from user_management.listener.burst import Burst
+from user_management.listener.doubt import CursorLost, Doubt, Trust, trust
 from user_management.listener.lease import LeaseLost
 from user_management.listener.pull import CursorRefused, Pulled
 from user_management.mirror.engine.resource import Resource
+from user_management.services.workos.bucket import Priority
 from user_management.services.workos.client import WorkOS
 from user_management.telemetry import metrics, spans
 
@@ -58,6 +60,8 @@ class Pace:
     backfill_max_deletions: int = 100
     verify_days: float = 0.0
     webhook_patience: float = 60.0
+    doubt_after: float = 600.0
+    """Without anything new for so long, our place in the feed is proven."""
 
 
 def name_of_this_process() -> str:
@@ -79,6 +83,7 @@ class Listener:
     hears: str = field(default="", repr=False)
     """The URL of the database where webhooks are heard of; none are expected without it."""
     woken: asyncio.Event = field(default_factory=asyncio.Event)
+    doubt: Doubt = field(default_factory=Doubt)
 
     def backoff(self) -> Backoff:
         """A fresh count of failures."""
@@ -171,7 +176,7 @@ async def tail(listener: Listener) -> None:
 
 async def poll_in(listener: Listener, burst: Burst) -> Pulled:
     """Poll; a burst ends once the feed has brought whatever webhooks told."""
-    pulled = await poll(listener)
+    pulled = await follow(listener)
     if burst.on and not pulled.more:
         async with listener.pool.acquire() as connection:
             if not await pending.count(connection):
@@ -195,20 +200,50 @@ async def rest(listener: Listener, burst: Burst) -> None:
         await pause(listener, burst.next(interval))
 
 
+async def follow(listener: Listener) -> Pulled:
+    """Poll, and mind whether anything ever comes."""
+    pulled = await poll(listener)
+    if pulled.moved:
+        listener.doubt.settle()
+    else:
+        await examine(listener)
+    return pulled
+
+
+async def examine(listener: Listener) -> None:
+    """When nothing new came for long, prove that WorkOS still knows our place; a lost one is begun again."""
+    if not listener.doubt.due(listener.pace.doubt_after):
+        return
+    workos = listener.workos.at(Priority.TAIL)
+    try:
+        await unless_stopping(listener.stopping, doubt.examine(listener.pool, workos, listener.types))
+    except CursorLost as lost:
+        await begin_again(listener, lost)
+    listener.doubt.settle()
+
+
+async def begin_again(listener: Listener, lost: CursorRefused | CursorLost) -> Pulled:
+    """Give up our place in the feed: a new boundary, and a backfill."""
+    reason = str(lost) if isinstance(lost, CursorLost) else None
+    margin = listener.pace.backfill_margin
+    await start.begin_again(listener.pool, listener.resources, lost.cursor, margin=margin, reason=reason)
+    return Pulled(None, drained=False)
+
+
 async def poll(listener: Listener) -> Pulled:
     """Fetch one page, unless asked to stop meanwhile, and commit it; a cursor that is refused is begun again."""
-    began = time.time_ns()
+    began, tailing = time.time_ns(), listener.workos.at(Priority.TAIL)
     try:
-        fetched = await unless_stopping(listener.stopping, pull.fetch(listener.pool, listener.workos, listener.types))
-    except CursorRefused as refused:
-        margin = listener.pace.backfill_margin
-        await start.begin_again(listener.pool, listener.resources, refused.cursor, margin=margin)
-        return Pulled(None, drained=False)
+        fetched = await unless_stopping(listener.stopping, pull.fetch(listener.pool, tailing, listener.types))
+    except (CursorRefused, CursorLost) as lost:
+        return await begin_again(listener, lost)
     except Exception as error:
         spans.failed("poll", error, began=began)
         raise
     if fetched is None:
         return Pulled(None, drained=False)
+    if not fetched.page.end and trust(fetched.cursor) is Trust.AGEING:
+        listener.doubt.warn(fetched.cursor)
     if not fetched.page.events:
         return await pull.commit(listener.pool, listener.resources, fetched)
     with spans.story("poll", began=began) as span:
@@ -274,7 +309,8 @@ async def fill(listener: Listener) -> None:
 async def backfill_once(listener: Listener) -> bool:
     """Take the unfinished backfill to its end; False when there is none."""
     return await backfill.run(
-        listener.pool, listener.workos, listener.resources, max_deletions=listener.pace.backfill_max_deletions
+        listener.pool, listener.workos.at(Priority.BACKFILL), listener.resources,
+        max_deletions=listener.pace.backfill_max_deletions,
     )  # fmt: skip
 
 

@@ -10,11 +10,13 @@ from typing import Any
 import uvicorn
 
 from user_management.db import jsontext
-from user_management.db.session import Pool
+from user_management.db.session import Aside
 from user_management.errors import Misconfigured
 from user_management.journal import watch
 from user_management.journal.watch import Watcher
 from user_management.listener import backfills
+from user_management.services.workos import budget
+from user_management.services.workos.bucket import Plan
 from user_management.telemetry import exposition
 
 Message = MutableMapping[str, Any]
@@ -33,16 +35,20 @@ class Server(uvicorn.Server):
 
 
 @asynccontextmanager
-async def serving(pool: Pool, *, host: str, port: int, stale_after: float, source: str) -> AsyncIterator[None]:
-    """Keep the gauges, and answer on a port for the length of the block; on none when it is 0."""
+async def serving(
+    url: str, *, host: str, port: int, stale_after: float, source: str, requests_per_minute: int = 6000
+) -> AsyncIterator[None]:
+    """Keep the gauges of a database, and answer on a port for the length of the block; on none when it is 0."""
+    aside, plan = Aside(url, "user-management-watch"), Plan(requests_per_minute)
 
     async def look() -> None:
-        async with pool.acquire() as connection:
+        async with aside.one() as connection:
             await watch.look(connection, stale_after)
             backfills.newest.run = await backfills.latest(connection)
+            await budget.look(connection, plan)
 
     watcher = Watcher(look)
-    async with watcher.kept():
+    async with aside.kept(), watcher.kept():
         if not port:
             yield
             return

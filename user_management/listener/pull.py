@@ -2,7 +2,7 @@
 
 import time
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 
 from opentelemetry import trace
@@ -13,7 +13,8 @@ from user_management.journal import cursor as cursors
 from user_management.journal import entries
 from user_management.journal.cursor import Cursor
 from user_management.journal.entries import Entry, Lane
-from user_management.listener import delay
+from user_management.listener import delay, doubt
+from user_management.listener.doubt import HOLD_BACK, CursorLost, Trust
 from user_management.mirror.engine.record import Recorded, record, report
 from user_management.mirror.engine.resource import Resource
 from user_management.services.workos import events
@@ -30,8 +31,8 @@ class CursorRefused(Refused):
         self.cursor = cursor
 
 
-HOLD_BACK = timedelta(minutes=10)
-"""Longer than WorkOS holds an event back before the feed shows it, and than clocks differ."""
+EMPTY = timedelta(days=1)
+"""How far before the last end of a feed that was empty it is read again: clocks may differ, and it costs nothing."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,6 +45,8 @@ class Fetched:
     began: int = 0
     ended: int = 0
     """When the request was sent and its answer there, in ns since 1970."""
+    asked: float = field(default_factory=time.monotonic)
+    """When it was asked for, by a clock that nobody sets."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,17 +68,19 @@ async def fetch(pool: Pool, workos: WorkOS, types: Sequence[str]) -> Fetched:
     """The page behind the cursor; an event type WorkOS does not know is the operator's to take out."""
     async with pool.acquire() as connection:
         cursor = await cursors.read(connection)
-    asked_at, began = datetime.now(UTC), time.time_ns()
+    asked_at, began, asked = datetime.now(UTC), time.time_ns(), time.monotonic()
     try:
-        page = await events.page(workos, types=types, after=cursor.event_id, since=cursor.since(HOLD_BACK))
+        page = await events.page(workos, types=types, after=cursor.event_id, since=cursor.since(EMPTY))
     except Refused as refused:
         if any(error.get("code") == "unknown_event_type" for error in refused.refusal.errors):
             hint = "Name the event type in USER_MANAGEMENT_IGNORED_EVENT_TYPES to go on without it."
             raise Misconfigured(f"{refused}. {hint}") from refused
-        if cursor.event_id is not None and await answers(workos, types, asked_at - HOLD_BACK):
+        if cursor.event_id is not None and await answers(workos, types, (cursor.now or asked_at) - HOLD_BACK):
             raise CursorRefused(refused, cursor) from refused
         raise
-    return Fetched(page, cursor, asked_at, began, time.time_ns())
+    if doubt.trust(cursor) is Trust.EXPIRED:  # only now that WorkOS answers: before, beginning again would be no help
+        raise CursorLost("the end of the feed was not reached for too long", cursor)
+    return Fetched(page, cursor, asked_at, began, time.time_ns(), asked)
 
 
 async def answers(workos: WorkOS, types: Sequence[str], since: datetime) -> bool:
@@ -98,7 +103,8 @@ async def commit(pool: Pool, resources: Sequence[Resource], fetched: Fetched) ->
             await cursors.advance(connection, old=fetched.cursor, event_id=place.event_id, event_at=place.occurred_at)
         drained = fetched.page.end and (place is not None or not any(entry.identified for entry in told))
         if drained:
-            await cursors.drained(connection, fetched.asked_at)
+            ago = timedelta(seconds=time.monotonic() - fetched.asked)
+            await cursors.drained(connection, await cursors.clock(connection) - ago)
         if recorded is not None and spans.recording():
             await link_writes(connection, recorded)
     if recorded is not None:

@@ -13,6 +13,7 @@ from user_management.listener import repair, suspects, verify
 from user_management.mirror.engine.compare import Standing
 from user_management.mirror.engine.resource import Resource
 from user_management.services.workos import objects
+from user_management.services.workos.bucket import Priority
 from user_management.services.workos.client import WorkOS
 
 log = structlog.get_logger(__name__)
@@ -57,7 +58,9 @@ async def turn(verifier: Verifier) -> float:
     if run is None or run.resources != names:
         run = await verify.begin(pool, resources, kind=ROLLING, share=1.0)
     before = run.steps
-    run = await verify.advance(pool, verifier.workos, resources, run, pages=1, hold_back=suspects.HOLD_BACK)
+    run = await verify.advance(
+        pool, verifier.workos.at(Priority.VERIFY), resources, run, pages=1, hold_back=suspects.HOLD_BACK
+    )
     await tell(verifier, run, since=before)
     return min(max(verifier.pace.verify_days * DAY / pages, SHORTEST), LONGEST)
 

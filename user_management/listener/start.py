@@ -1,7 +1,7 @@
 """What a listener sets right before it follows the feed: checkpoints, the boundary, and a backfill where one is due."""
 
 from collections.abc import Sequence
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
 
 import structlog
 
@@ -25,19 +25,26 @@ async def prepare(pool: Pool, resources: Sequence[Resource], types: Sequence[str
     async with transaction(pool) as connection:
         cursor = await cursors.read(connection)
         if due(cursor, types):
-            await cursors.begin(connection, datetime.now(UTC) - timedelta(seconds=margin))
+            await cursors.begin(connection, await cursors.clock(connection) - timedelta(seconds=margin))
             run = await backfills.request(connection, resources[0].name)
             log.info("backfill.due", backfill=run.id, phase=run.phase.value)
         await cursors.subscribe(connection, list(types))
 
 
-async def begin_again(pool: Pool, resources: Sequence[Resource], lost: Cursor, *, margin: float) -> None:
+async def begin_again(
+    pool: Pool, resources: Sequence[Resource], lost: Cursor, *, margin: float, reason: str | None = None
+) -> None:
     """Follow from now on and list everything: what happened since a place that WorkOS no longer knows is found so."""
     async with transaction(pool) as connection:
-        await cursors.lose(connection, old=lost, boundary=datetime.now(UTC) - timedelta(seconds=margin))
+        boundary = await cursors.clock(connection) - timedelta(seconds=margin)
+        await cursors.lose(connection, old=lost, boundary=boundary)
         await backfills.abandon(connection)
         run = await backfills.request(connection, resources[0].name)
-    log.error("cursor.refused", event_id=lost.event_id, event_at=lost.event_at, backfill=run.id)
+    facts = {"event_id": lost.event_id, "event_at": lost.event_at, "backfill": run.id}
+    if reason is None:
+        log.error("cursor.refused", **facts)
+    else:
+        log.error("cursor.lost", reason=reason, **facts)
 
 
 def due(cursor: Cursor, types: Sequence[str]) -> bool:

@@ -72,7 +72,7 @@ def create_app(config: Config | None = None, *, time: clock.Clock = clock.utc_no
 
 
 def _new(config: Config, time: clock.Clock) -> Store:
-    store = Store(config, time, Identifiers(config.seed), config.hold_back)
+    store = Store(config, time, Identifiers(config.seed), config.hold_back, config.unknown_cursor)
     seed.fill(store)
     return store
 

@@ -19,6 +19,7 @@ class Config:
     retention_days: int = 30
     rate_limits: bool = True
     cascade_events: bool = True
+    unknown_cursor: str = "refuse"
     faults: Mapping[str, float] = field(default_factory=dict)
     fault_seed: int = 1
     fault_slow_seconds: float = 5.0

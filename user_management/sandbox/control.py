@@ -22,7 +22,11 @@ async def show(request: Request) -> Response:
     """What the sandbox holds and how it behaves."""
     store, injector = store_of(request), _faults(request)
     tables = (store.users, store.organizations, store.memberships, store.sessions)
-    config = asdict(store.config) | {"hold_back": store.hold_back, "activity": _activity(request).rate}
+    config = asdict(store.config) | {
+        "hold_back": store.hold_back,
+        "unknown_cursor": store.unknown_cursor,
+        "activity": _activity(request).rate,
+    }
     state = {
         "counts": {f"{table.kind}s": len(table) for table in tables},
         "events": len(store.feed),
@@ -78,6 +82,16 @@ async def set_hold_back(request: Request) -> Response:
     store = store_of(request)
     store.hold_back = await _number(request, "seconds")
     return JSONResponse({"seconds": store.hold_back})
+
+
+async def set_unknown_cursor(request: Request) -> Response:
+    """Answer a cursor nobody knows with `{"answer": "refuse"}`, `"restart"` (from the start) or `"empty"`."""
+    store = store_of(request)
+    fields = await bodies.read(request, {"answer": bodies.TEXT}, required=("answer",))
+    if fields["answer"] not in {"refuse", "restart", "empty"}:
+        raise errors.invalid("answer", "answer_invalid", "answer must be refuse, restart or empty.")
+    store.unknown_cursor = fields["answer"]
+    return JSONResponse({"answer": store.unknown_cursor})
 
 
 async def sign_in(request: Request) -> Response:
@@ -168,6 +182,7 @@ ROUTES: Final = [
     Route("/_sandbox/activity", set_activity, methods=["PUT"]),
     Route("/_sandbox/activity", burst, methods=["POST"]),
     Route("/_sandbox/hold-back", set_hold_back, methods=["PUT"]),
+    Route("/_sandbox/unknown-cursor", set_unknown_cursor, methods=["PUT"]),
     Route("/_sandbox/sign-in", sign_in, methods=["POST"]),
     Route("/_sandbox/writes", writes),
     Route("/_sandbox/events", append_event, methods=["POST"]),

@@ -62,16 +62,18 @@ def _span(store: Store, parameters: Mapping[str, str]) -> tuple[int, int]:
         raise errors.refused("invalid_request_parameters", "after and range_start exclude each other.")
     stop = visible if range_end is None else min(visible, store.feed.until(range_end))
     if after:
-        return _behind(store.feed, after, retained), stop
+        return _behind(store.feed, after, retained, store.unknown_cursor), stop
     if range_start is None:
         return retained, stop
     _check_window(range_start, range_end or now, now, store.config.retention_days)
     return max(retained, store.feed.since(range_start)), stop
 
 
-def _behind(feed: Feed, after: str, retained: int) -> int:
-    """The position behind a cursor; nothing says what WorkOS does with a lost one, so this refuses it."""
+def _behind(feed: Feed, after: str, retained: int, answer: str) -> int:
+    """The position behind a cursor. Nothing says what WorkOS does with a lost one; this refuses it unless told."""
     position = feed.position(after)
+    if answer != "refuse" and (position is None or position < retained):
+        return retained if answer == "restart" else len(feed)
     if position is None:
         raise errors.refused("invalid_cursor", f"Event not found: '{after}'.")
     if position < retained:

@@ -49,6 +49,7 @@ def recall(config: Config, time: clock.Clock) -> Store | None:
     if written != shape():
         raise Forgotten(f"{file}: {Forgotten.__doc__}")
     store.config, store.time, store.hold_back = config, time, config.hold_back
+    store.unknown_cursor = config.unknown_cursor
     return cast("Store", store)
 
 

@@ -67,6 +67,7 @@ class Store:
     time: clock.Clock
     identifiers: Identifiers
     hold_back: float
+    unknown_cursor: str = "refuse"
     users: Table = field(default_factory=lambda: Table("user"))
     organizations: Table = field(default_factory=lambda: Table("organization"))
     memberships: Table = field(default_factory=lambda: Table("organization_membership"))

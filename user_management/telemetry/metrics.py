@@ -1,7 +1,5 @@
 """Metrics: everything this process counts, by its name. Counting is cheap, and free while nobody collects."""
 
-import time
-from collections import Counter
 from collections.abc import Callable, Iterable
 from typing import NamedTuple
 
@@ -56,34 +54,29 @@ retries = meter.create_counter(
     "user_management.retries", "{retry}", "Pieces of the listener's work that failed and are tried again."
 )
 
-BUDGET = 6000
-"""Requests WorkOS allows in a window, for all who use one API key (its published limit)."""
-WINDOW = 60
-"""Seconds of that window."""
+throttled = meter.create_counter(
+    "user_management.workos.throttled", "{wait}", "Waits for the request budget, by the priority that had to wait."
+)
+
+
+class BudgetUse(NamedTuple):
+    """The request budget of all processes, as it was last seen: requests, tokens, the part of the pace, seconds."""
+
+    used: float
+    limit: int
+    tokens: float
+    pace: float
+    blocked: float
 
 
 class Budget:
-    """How much of WorkOS's budget this process has used within the window that ends now."""
+    """Whoever shares a request budget says here how it stands."""
 
-    def __init__(self) -> None:
-        self.sent: Counter[int] = Counter()
+    seen: BudgetUse | None = None
 
-    def spend(self) -> None:
-        """Count one request."""
-        second = int(time.monotonic())
-        if second not in self.sent:
-            self.forget(second)
-        self.sent[second] += 1
-
-    def forget(self, second: int) -> None:
-        """Drop what the window has left behind."""
-        for old in [one for one in self.sent if one <= second - WINDOW]:
-            del self.sent[old]
-
-    def used(self) -> int:
-        """The requests within the window."""
-        since = int(time.monotonic()) - WINDOW
-        return sum(count for second, count in list(self.sent.items()) if second > since)
+    def show(self, name: str) -> Callable[[], Iterable[Observation]]:
+        """Observe a part of it, once it was seen."""
+        return lambda: [] if self.seen is None else [Observation(getattr(self.seen, name))]
 
 
 budget = Budget()
@@ -133,7 +126,13 @@ def gauge(name: str, description: str, read: Callable[[], Iterable[Observation]]
 gauge("db.client.connection.count", "Connections to the database, by state.", pool.count, unit="{connection}")
 gauge("db.client.connection.max", "The most connections this process opens.", pool.most, unit="{connection}")
 gauge("db.client.connection.pending_requests", "Requests that wait for a connection.", pool.waiting, unit="{request}")
-gauge("user_management.workos.budget.used", "Requests this process sent to WorkOS within the last minute.",
-      lambda: [Observation(budget.used())], unit="{request}")  # fmt: skip
+gauge("user_management.workos.budget.used", "Requests to WorkOS in the last minute, of all our processes.",
+      budget.show("used"), unit="{request}")  # fmt: skip
 gauge("user_management.workos.budget.limit", "Requests a minute WorkOS allows to all who use our API key.",
-      lambda: [Observation(BUDGET)], unit="{request}")  # fmt: skip
+      budget.show("limit"), unit="{request}")  # fmt: skip
+gauge("user_management.workos.budget.tokens", "Requests that may be sent at once, of all our processes.",
+      budget.show("tokens"), unit="{request}")  # fmt: skip
+gauge("user_management.workos.budget.pace", "Part of the full pace at which the budget fills; each 429 halves it.",
+      budget.show("pace"))  # fmt: skip
+gauge("user_management.workos.budget.blocked", "Seconds for which a 429 still makes all our processes stand still.",
+      budget.show("blocked"), unit="s")  # fmt: skip

@@ -1,7 +1,5 @@
 """The headers that say how old an answer may be; on every read, also on one that found nothing."""
 
-from datetime import UTC, datetime
-
 from asyncpg import Record
 
 from user_management.journal import freshness
@@ -12,15 +10,16 @@ from user_management.journal.timestamps import render
 def judged(row: Record, stale_after: float) -> Freshness:
     """How fresh the copy was when a row of `read` was made."""
     return freshness.judge(
-        now=datetime.now(UTC), drained_at=row["drained_at"], ready_at=row["ready_at"], stale_after=stale_after
+        now=row["now"], drained_at=row["drained_at"], ready_at=row["ready_at"], stale_after=stale_after
     )
 
 
 def headers(found: Freshness, position: int | None) -> dict[str, str]:
-    """The freshness as headers; without an age while the end of the feed was never reached."""
+    """The freshness as headers; without an age while it cannot be told."""
     told = {"Replica-State": found.state.value, "Replica-Position": str(position or 0)}
     if found.as_of is not None:
         told["Replica-As-Of"] = render(found.as_of)
+    if found.age is not None:
         told["Age"] = str(found.age)
     return told
 

@@ -14,12 +14,14 @@ from fastapi import FastAPI
 
 from user_management import telemetry
 from user_management.db import session
-from user_management.db.session import Pool
+from user_management.db.session import Aside, Pool
 from user_management.journal import checkpoints, cursor, watch
 from user_management.journal.watch import Watcher
 from user_management.mirror.engine import catalog
 from user_management.mirror.engine.resource import Resource
-from user_management.services.workos import client
+from user_management.services.workos import budget, client
+from user_management.services.workos.bucket import Plan
+from user_management.services.workos.budget import Budget
 from user_management.services.workos.client import WorkOS
 from user_management.telemetry import exposition
 from user_management.web.connections import PATIENCE, Connections
@@ -40,6 +42,7 @@ class Options:
     workos_client_id: str = ""
     workos_base_url: str = "https://api.workos.com"
     workos_timeout: float = 30.0
+    workos_requests_per_minute: int = 6000
     sandbox: bool = False
     stale_after: float = 30.0
     cors_origins: tuple[str, ...] = ()
@@ -49,13 +52,16 @@ class Options:
 
 
 @asynccontextmanager
-async def connected(options: Options, http: httpx.AsyncClient | None) -> AsyncIterator[WorkOS]:
+async def connected(options: Options, http: httpx.AsyncClient | None, paid: Budget) -> AsyncIterator[WorkOS]:
     """The way to WorkOS, over a given httpx client or one of its own."""
     key, identity, url = options.workos_api_key, options.workos_client_id, options.workos_base_url
+    seconds = options.workos_timeout
     if http is not None:
-        yield client.over(http, api_key=key, client_id=identity, base_url=url, seconds=options.workos_timeout)
+        yield client.over(http, api_key=key, client_id=identity, base_url=url, seconds=seconds, budget=paid)
         return
-    async with client.connect(api_key=key, client_id=identity, base_url=url, seconds=options.workos_timeout) as workos:
+    async with client.connect(
+        api_key=key, client_id=identity, base_url=url, seconds=seconds, budget=paid
+    ) as workos:  # fmt: skip
         yield workos
 
 
@@ -63,28 +69,41 @@ async def connected(options: Options, http: httpx.AsyncClient | None) -> AsyncIt
 async def opened(options: Options, http: httpx.AsyncClient | None) -> AsyncIterator[Backend]:
     """The backend, ready to record what WorkOS replies even before any listener ran."""
     resources = catalog.resources()
-    async with (
-        session.open_pool(options.database_url, size=options.pool_size, application="user-management-api") as pool,
-        connected(options, http) as workos,
-    ):
+    aside = Aside(options.database_url, "user-management-watch")
+    async with session.open_pool(
+        options.database_url, size=options.pool_size, application="user-management-api"
+    ) as pool:
         await prepared(pool, resources)
         connections = Connections(pool)
-
-        async def look() -> None:
-            async with connections.one() as connection:
-                await watch.look(connection, options.stale_after)
-
-        backend = Backend(
-            connections, workos, resources, options.stale_after, Watcher(look),
-            sandbox=options.sandbox, secret=options.workos_api_key.encode(), workers=options.workers,
-            webhook_secrets=options.webhook_secrets,
-        )  # fmt: skip
         try:
-            async with exposition.shared(options.workers), backend.watcher.kept():
-                yield backend
-            await asyncio.gather(*backend.writes, return_exceptions=True)
+            async with (
+                budget.shared(connections.one, options.workos_requests_per_minute) as shared,
+                connected(options, http, shared) as workos,
+                aside.kept(),
+                exposition.shared(options.workers),
+            ):
+                backend = Backend(
+                    connections, workos, resources, options.stale_after, watcher(aside, options),
+                    sandbox=options.sandbox, secret=options.workos_api_key.encode(), workers=options.workers,
+                    webhook_secrets=options.webhook_secrets,
+                )  # fmt: skip
+                async with backend.watcher.kept():
+                    yield backend
+                await asyncio.gather(*backend.writes, return_exceptions=True)
         finally:
-            await backend.connections.give_back()
+            await connections.give_back()
+
+
+def watcher(aside: Aside, options: Options) -> Watcher:
+    """Whoever looks at the copy over a connection of its own: a pool that is used up is no database that is away."""
+    plan = Plan(options.workos_requests_per_minute)
+
+    async def look() -> None:
+        async with aside.one() as connection:
+            await watch.look(connection, options.stale_after)
+            await budget.look(connection, plan)
+
+    return Watcher(look)
 
 
 async def prepared(pool: Pool, resources: Sequence[Resource]) -> None:

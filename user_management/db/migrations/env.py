@@ -19,7 +19,7 @@ LOCK = 7_305_808_869_229_538_861
 
 def metadata_of_the_project() -> object:
     """The metadata with every table: importing the modules that declare tables registers them."""
-    for name in ("journal", "mirror", "listener"):
+    for name in ("journal", "mirror", "listener", "services"):
         package = importlib.import_module(f"{user_management.__name__}.{name}")
         for module in pkgutil.walk_packages(package.__path__, f"{package.__name__}."):
             if not module.name.endswith("__main__"):

@@ -195,10 +195,11 @@ def piece(words: str) -> ColumnElement[str]:
 
 
 def freshness(resource: Resource) -> list[ColumnElement[Any]]:
-    """How far the copy and this resource are; there, as nulls, even before anything was ever read."""
+    """How far the copy and this resource are, and the time it is; there, as nulls, even before anything was read."""
     reached = select(CHECKPOINTS.c.position).where(CHECKPOINTS.c.name == piece(resource.name))
     return [
         select(CURSOR.c.drained_at).scalar_subquery().label("drained_at"),
         select(CURSOR.c.ready_at).scalar_subquery().label("ready_at"),
         reached.scalar_subquery().label("position"),
+        func.clock_timestamp().label("now"),
     ]

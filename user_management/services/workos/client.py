@@ -5,7 +5,7 @@ import time
 from collections.abc import AsyncIterator, Iterator, Mapping
 from contextlib import asynccontextmanager, contextmanager
 from contextvars import ContextVar
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from http import HTTPStatus
 from typing import Any
 from urllib.parse import urlsplit
@@ -17,6 +17,8 @@ from workos._errors import APIError  # the root does not export it
 from workos._http import HTTPResponse  # nor this
 from workos._types import Deserializable  # nor this
 
+from user_management.services.workos.bucket import Priority
+from user_management.services.workos.budget import Budget
 from user_management.services.workos.errors import (
     BadAnswer,
     KeyRefused,
@@ -24,6 +26,7 @@ from user_management.services.workos.errors import (
     OutcomeUnknown,
     Refusal,
     Refused,
+    SlowDown,
     WorkOSUnavailable,
     refusal,
 )
@@ -64,6 +67,13 @@ class WorkOS:
     sdk: AsyncWorkOSClient
     timeout: float = 30.0
     host: str = ""
+    budget: Budget | None = None
+    """What its requests are paid from; without one they are free."""
+    priority: Priority = Priority.READ
+
+    def at(self, priority: Priority) -> "WorkOS":
+        """The same connection, for requests of a priority."""
+        return replace(self, priority=priority)
 
     def attributes(self, method: str, path: str) -> dict[str, str]:
         """What traces and metrics say of a request to the template of a path."""
@@ -78,6 +88,8 @@ class WorkOS:
         body: Mapping[str, Any] | None = None,
     ) -> dict[str, Any]:
         """WorkOS's answer as it came (`{}` when it is empty or not JSON); errors of `services.workos.errors`."""
+        if self.budget is not None:
+            await self.budget.spend(self.priority)
         with observed(self.attributes(method.upper(), template(path))):
             try:
                 return await self.sdk.request_raw(
@@ -89,7 +101,10 @@ class WorkOS:
                 )
             except WorkOSError as error:
                 answered.set(getattr(error, "status_code", None))
-                raise translated(error, method) from error
+                found = translated(error, method)
+                if isinstance(found, SlowDown) and self.budget is not None:
+                    await self.budget.slow_down(found.retry_after)
+                raise found from error
             except (ValueError, RecursionError, httpx.InvalidURL) as error:
                 raise unsendable(error) from error
 
@@ -99,7 +114,6 @@ def observed(told: dict[str, str]) -> Iterator[None]:
     """Count and trace one request by the template of its path; its query stays out, for it may name people."""
     began, failure = time.perf_counter(), None
     token = answered.set(None)
-    metrics.budget.spend()
     name = f"{told['http.request.method']} {told['url.template']}"
     with spans.step(name, told, kind=SpanKind.CLIENT) as span:
         try:
@@ -125,16 +139,26 @@ def template(path: tuple[str, ...]) -> str:
 
 
 @asynccontextmanager
-async def connect(*, api_key: str, client_id: str, base_url: str, seconds: float) -> AsyncIterator[WorkOS]:
-    """A connection over an httpx client of ours; each request may take `seconds`."""
+async def connect(
+    *, api_key: str, client_id: str, base_url: str, seconds: float, budget: Budget | None = None
+) -> AsyncIterator[WorkOS]:
+    """A connection over an httpx client of ours; each request may take `seconds`, and waits for the budget first."""
     async with httpx.AsyncClient(limits=httpx.Limits(max_connections=20)) as http:
-        yield over(http, api_key=api_key, client_id=client_id, base_url=base_url, seconds=seconds)
+        yield over(http, api_key=api_key, client_id=client_id, base_url=base_url, seconds=seconds, budget=budget)
 
 
-def over(http: httpx.AsyncClient, *, api_key: str, client_id: str, base_url: str, seconds: float = 30.0) -> WorkOS:
+def over(
+    http: httpx.AsyncClient,
+    *,
+    api_key: str,
+    client_id: str,
+    base_url: str,
+    seconds: float = 30.0,
+    budget: Budget | None = None,
+) -> WorkOS:
     """A connection over a given httpx client."""
     sdk = Sdk(api_key=api_key, client_id=client_id or None, base_url=base_url, http_client=http, max_retries=0)
-    return WorkOS(sdk, seconds, urlsplit(base_url).hostname or "")
+    return WorkOS(sdk, seconds, urlsplit(base_url).hostname or "", budget)
 
 
 def translated(error: WorkOSError, method: str) -> Exception:
@@ -147,7 +171,7 @@ def translated(error: WorkOSError, method: str) -> Exception:
     if ours(said):
         return KeyRefused(f"WorkOS refuses our API key ({error.status_code}: {said.message})")
     if error.status_code == HTTPStatus.TOO_MANY_REQUESTS and said.code != "daily_quota_exceeded":
-        return WorkOSUnavailable("WorkOS asks to slow down", retry_after=retry_after(error))
+        return SlowDown("WorkOS asks to slow down", retry_after=retry_after(error))
     if error.status_code >= HTTPStatus.INTERNAL_SERVER_ERROR:
         return failed(error, method)
     return ObjectNotFound(said) if error.status_code == HTTPStatus.NOT_FOUND else Refused(said)

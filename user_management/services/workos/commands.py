@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from user_management.services.workos.bucket import Priority
 from user_management.services.workos.client import WorkOS
 from user_management.services.workos.errors import OutcomeUnknown, Refused
 
@@ -57,7 +58,7 @@ async def send(workos: WorkOS, command: Command, fields: Mapping[str, Any]) -> d
     """The object a command made; `OutcomeUnknown` when the answer does not tell, or not in time."""
     try:
         async with asyncio.timeout(workos.timeout + GRACE):
-            return created(await workos.request(command.method, command.path, body=fields))
+            return created(await workos.at(Priority.WRITE).request(command.method, command.path, body=fields))
     except TimeoutError as error:
         raise OutcomeUnknown("WorkOS took too long to answer; it may or may not have done what was asked") from error
 

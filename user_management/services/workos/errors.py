@@ -11,6 +11,10 @@ class WorkOSUnavailable(Wait):
     """WorkOS cannot be reached, asks to wait, or fails; nothing was done."""
 
 
+class SlowDown(WorkOSUnavailable):
+    """WorkOS answers 429: it is asked too much; nothing was done."""
+
+
 class OutcomeUnknown(Wait):
     """The request was sent and no answer came back: it may or may not have been done."""
 

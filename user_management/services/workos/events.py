@@ -41,6 +41,8 @@ def envelope(answer: dict[str, Any]) -> list[Any]:
     data = answer.get("data")
     if answer.get("object") != "list" or not isinstance(data, list):
         raise BadAnswer(f"WorkOS answered 200 with something that is not a list ({', '.join(answer) or 'nothing'})")
+    if data and all(item is None for item in data):
+        raise BadAnswer("WorkOS answered 200 with a list of nulls")
     return data
 
 

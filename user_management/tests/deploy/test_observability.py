@@ -30,14 +30,17 @@ GAUGES_AND_COUNTERS = """
     process_cpu_seconds_total process_max_fds process_open_fds process_resident_memory_bytes process_start_time_seconds
     process_virtual_memory_bytes
     python_gc_collections_total python_gc_objects_collected_total python_gc_objects_uncollectable_total
-    user_management_backfill_changed user_management_backfill_listed user_management_backfill_running
+    user_management_backfill_changed user_management_backfill_deletions_capped user_management_backfill_listed
+    user_management_backfill_running
     user_management_cursor_age_seconds user_management_database_up user_management_entries_total
     user_management_failures_parked user_management_journal_position user_management_listener_leading
     user_management_replica_age_seconds user_management_replica_state user_management_retries_total
     user_management_verified_age_seconds user_management_verified_objects_total
     user_management_webhooks_missed_total user_management_webhooks_pending user_management_webhooks_total
     user_management_webhooks_unconfirmed_total
-    user_management_workos_budget_limit user_management_workos_budget_used user_management_writes_total
+    user_management_workos_budget_blocked_seconds user_management_workos_budget_limit
+    user_management_workos_budget_pace user_management_workos_budget_tokens user_management_workos_budget_used
+    user_management_workos_throttled_total user_management_writes_total
 """.split()
 HISTOGRAMS = """
     http_client_request_duration_seconds http_server_request_duration_seconds

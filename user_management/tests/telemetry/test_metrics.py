@@ -18,7 +18,7 @@ from user_management.errors import Misconfigured
 from user_management.journal import watch
 from user_management.listener import daemon, monitoring
 from user_management.listener.daemon import Listener
-from user_management.telemetry import exposition, metrics
+from user_management.telemetry import exposition
 from user_management.telemetry.histograms import HISTOGRAMS, Histogram
 from user_management.tests.support import ports, processes
 from user_management.tests.support.local_workos import LocalWorkOS
@@ -103,8 +103,6 @@ async def test_what_an_event_comes_to_is_counted(collected: None, local: LocalWo
     assert grown("user_management_page_entries_sum", lane="events") == 1
     assert grown("user_management_page_duration_seconds_count", lane="events") == 1
     assert grown("http_client_request_duration_seconds_count", **asked) == 1
-    assert value(after, "user_management_workos_budget_used") >= 1
-    assert value(after, "user_management_workos_budget_limit") == 6000
 
 
 async def test_webhooks_are_counted_by_what_became_of_them(collected: None, serve: Serve, local: LocalWorkOS) -> None:
@@ -133,13 +131,13 @@ async def test_a_failure_is_counted_by_what_it_asks_for(
 
 
 async def test_the_listener_answers_for_itself(
-    collected: None, following: Listener, monkeypatch: pytest.MonkeyPatch
+    collected: None, following: Listener, database_url: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Its metrics, whether it is alive, and the same judgement of the copy as the API's."""
     monkeypatch.setattr(watch, "PATIENCE", PATIENCE)
     pool, port = following.pool, ports.free()
     async with (
-        monitoring.serving(pool, host="127.0.0.1", port=port, stale_after=3600, source="sandbox"),
+        monitoring.serving(database_url, host="127.0.0.1", port=port, stale_after=3600, source="sandbox"),
         httpx.AsyncClient(base_url=f"http://127.0.0.1:{port}", timeout=PATIENCE) as listener,
     ):
         await until(lambda: answers(listener))
@@ -223,23 +221,6 @@ def test_a_histogram_counts_what_the_sdk_would(values: list[float]) -> None:
         sum(v <= 1 for v in values), sum(1 < v <= 10 for v in values), sum(v > 10 for v in values),
     )  # fmt: skip
     assert (point.min, point.max, point.sum) == (min(values), max(values), pytest.approx(sum(values)))  # type: ignore[union-attr]  # likewise
-
-
-def test_the_budget_forgets_what_the_window_left_behind(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Requests of the last sixty seconds, no others."""
-    now = 1000.0
-    monkeypatch.setattr("user_management.telemetry.metrics.time.monotonic", lambda: now)
-    budget = metrics.Budget()
-    for _ in range(3):
-        budget.spend()
-    now += 59
-    budget.spend()
-    assert budget.used() == 4
-    now += 1
-    assert budget.used() == 1
-    now += 100
-    budget.spend()
-    assert (budget.used(), len(budget.sent)) == (1, 1)
 
 
 def test_a_process_is_named_by_host_and_number() -> None:

@@ -1,3 +1,4 @@
+import asyncio
 from datetime import UTC, datetime, timedelta
 
 import httpx
@@ -5,6 +6,7 @@ import pytest
 
 from user_management.db.session import Pool
 from user_management.journal.freshness import State, judge
+from user_management.tests.support.waiting import blocked, until
 from user_management.tests.web.conftest import Serve, Tell, place
 
 NOW = datetime(2026, 5, 1, 12, tzinfo=UTC)
@@ -21,6 +23,15 @@ NOW = datetime(2026, 5, 1, 12, tzinfo=UTC)
         (30.0, True, State.LIVE, 30, None),
         (30.1, True, State.STALE, 30, "the feed's end was last reached 30 s ago; the limit is 30 s"),
         (-5.0, True, State.LIVE, 0, None),
+        (
+            -3600.0,
+            True,
+            State.STALE,
+            None,
+            "the feed's end was last reached 3600 s from now: the database's clock was set back",
+        ),
+        (-3600.0, False, State.BACKFILLING, None, "the first backfill has not finished"),
+        (40 * 86400.0, True, State.STALE, 3456000, "the feed's end was last reached 3456000 s ago; the limit is 30 s"),
     ],
 )
 def test_freshness_is_judged_by_two_instants(
@@ -81,3 +92,24 @@ async def test_ready_when_complete_and_fresh(serve: Serve, pool: Pool) -> None:
         ready = await api.get("/api/ready")
         assert (ready.status_code, ready.json()["status"], ready.json()["state"]) == (200, "ready", "live")
         assert (await api.get("/api/health")).json() == {"status": "alive"}
+
+
+async def test_a_pool_that_is_used_up_is_no_database_that_is_away(serve: Serve, pool: Pool) -> None:
+    """While a read holds the only connection, readiness is still told, over a connection kept aside."""
+    await place(pool, drained=1)
+    async with serve(pool_size=1, stale_after=3600) as api:
+        async with pool.acquire() as connection, connection.transaction():
+            await connection.execute("LOCK TABLE users IN ACCESS EXCLUSIVE MODE")
+            waiting = asyncio.create_task(api.get("/api/users"))
+            await until(lambda: blocked(connection, "users"))
+            assert (await api.get("/api/ready")).status_code == 200
+        assert (await waiting).status_code == 200
+
+
+async def test_a_clock_set_back_is_told_and_not_guessed_away(serve: Serve, pool: Pool) -> None:
+    """The end of the feed cannot lie ahead: such a copy is stale, and has no age."""
+    await place(pool, drained=-7200)
+    async with serve(stale_after=3600) as api:
+        answer, ready = await api.get("/api/users"), await api.get("/api/ready")
+    assert (answer.headers["Replica-State"], "age" in answer.headers) == ("stale", False)
+    assert "the database's clock was set back" in ready.json()["detail"]
