@@ -97,7 +97,7 @@ def task_factory(loop: asyncio.AbstractEventLoop, coroutine: Any, **options: Any
     """A task; one of a simulated process belongs to it, and dies with it."""
     context = options.get("context")
     process = (context or contextvars.copy_context()).get(current)
-    if process is None:
+    if process is None or getattr(coroutine, "__qualname__", "") == "Connection._cancel":  # which is the network's work
         return asyncio.Task(coroutine, loop=loop, **options)
     task = asyncio.Task(Stepped(coroutine, process), loop=loop, **options)
     process.tasks.append(task)
@@ -198,10 +198,10 @@ class Process:
         """Begin its main task."""
         self.main = self.spawn(work)
 
-    def pool(self, size: int) -> Pool:
+    def pool(self, size: int, *, patience: float | None = 60) -> Pool:
         """A pool of connections of this process, as `db.session.open_pool` makes them."""
         return asyncpg.create_pool(
-            session.dsn(self.url), min_size=0, max_size=size, reset=session.keep, command_timeout=60,
+            session.dsn(self.url), min_size=0, max_size=size, reset=session.keep, command_timeout=patience,
             connection_class=Wire, connect=self.connect,
         )  # fmt: skip
 

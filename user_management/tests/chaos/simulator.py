@@ -5,7 +5,7 @@ import contextlib
 import io
 import random
 import traceback
-from collections.abc import Iterator
+from collections.abc import Awaitable, Callable, Iterator
 from dataclasses import dataclass
 from typing import Any
 
@@ -21,8 +21,14 @@ from user_management.tests.chaos.faults import FAULTS, Fault
 from user_management.tests.chaos.simulator_world import Database, World
 from user_management.tests.chaos.virtual import Stuck, VirtualLoop
 
-TIDY = 100
-"""Runs after which the database is swept properly; in between, its rows are only deleted."""
+TABLES = (
+    "backfill_seen", "backfills", "checkpoints", "cursor", "failures", "journal", "lease",
+    *(resource.name for resource in catalog.resources()),
+)  # fmt: skip
+"""What is emptied between runs: rows are deleted, for dropping the files of tables takes longer than a run."""
+
+Script = Callable[[World], Awaitable[None]]
+"""What happens in a run, up to the moment when the copy is to be right."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,44 +52,46 @@ class Simulator:
     database: Database
     api: FastAPI
     checker: Pool
+    broken: bool = False
+    """Whether a run could not be ended: nothing that follows it would be believed."""
 
     def run(self, fault: Fault, seed: int) -> Failure | None:
-        """One run; None when everything came out right."""
-        running = self.loop.create_task(self.attempt(fault, seed))
+        """One run of a fault class; None when everything came out right."""
+        return self.play(fault.name, seed, lambda world: live(world, fault), gaps=fault.gaps)
+
+    def play(self, name: str, seed: int, script: Script, *, gaps: bool) -> Failure | None:
+        """One run of a script; `gaps`: the feed may have forgotten events before anybody followed them."""
+        running = self.loop.create_task(self.attempt(name, seed, script, gaps=gaps))
         try:
             return self.loop.run_until_complete(running)
         except Stuck as stuck:
-            failure = Failure(fault.name, seed, f"Stuck: {stuck}", stacks(self.loop))
+            failure = Failure(name, seed, f"Stuck: {stuck}", stacks(self.loop))
             self.loop.turns = 0
             running.cancel()
-            self.loop.run_until_complete(asyncio.wait([running]))
+            with contextlib.suppress(Stuck):
+                self.loop.run_until_complete(asyncio.wait([running]))
+            self.broken = not running.done()
             return failure
 
-    async def attempt(self, fault: Fault, seed: int) -> Failure | None:
+    async def attempt(self, name: str, seed: int, script: Script, *, gaps: bool) -> Failure | None:
         """One run, in a database that is emptied first."""
         await self.empty()
         random.seed(seed)
         self.loop.turns, world = 0, simulator_world.create(seed, self.database, self.api, self.checker)
         try:
-            await live(world, fault)
-            await simulator_checks.check(world, self.checker, gaps=fault.gaps)
+            await script(world)
+            await simulator_checks.check(world, self.checker, gaps=gaps)
         except asyncio.CancelledError:
             await bury(world)
             raise
         except Exception as error:  # noqa: BLE001  whatever it is, it is this run's failure
             await bury(world)
-            return Failure(fault.name, seed, f"{type(error).__name__}: {error}", story(world, error))
+            return Failure(name, seed, f"{type(error).__name__}: {error}", story(world, error))
         return None
 
     async def empty(self) -> None:
         """Bring the database into the state of a new one."""
-        self.database.runs += 1
-        tables = "backfill_seen backfills checkpoints cursor failures journal lease organization_memberships organizations users"
-        if self.database.runs % TIDY == 1:
-            await self.checker.execute(f"TRUNCATE {', '.join(tables.split())}")
-            await self.checker.execute("VACUUM pg_class, pg_attribute, pg_type, pg_index, pg_depend, pg_shdepend")
-        else:
-            await self.checker.execute("; ".join(f"DELETE FROM {table}" for table in tables.split()))
+        await self.checker.execute("; ".join(f"DELETE FROM {table}" for table in TABLES))
         async with session.transaction(self.checker) as connection:
             await checkpoints.ensure(connection, [resource.name for resource in catalog.resources()])
             await cursor.ensure(connection)
@@ -178,7 +186,7 @@ def simulator(url: str) -> Iterator[Simulator]:
 
 async def opened(database: Database) -> Pool:
     """A pool for those who look from outside."""
-    return await Process("checker", database.loop, database.url, database.idle).pool(4)
+    return await Process("checker", database.loop, database.url, database.idle).pool(4, patience=None)
 
 
 async def close(checker: Pool, database: Database) -> None:

@@ -18,6 +18,7 @@ from user_management.journal.watch import Watcher
 from user_management.listener import backfills, daemon
 from user_management.listener.daemon import Listener, Pace
 from user_management.mirror.engine import catalog
+from user_management.sandbox import users
 from user_management.sandbox.application import create_app as create_sandbox
 from user_management.sandbox.config import Config
 from user_management.sandbox.feed import Feed
@@ -48,7 +49,6 @@ class Database:
     url: str
     loop: VirtualLoop
     idle: list[Wire] = field(default_factory=list)
-    runs: int = 0
 
 
 @dataclass(slots=True)
@@ -172,6 +172,11 @@ class World:
         """Let WorkOS forget its feed."""
         self.past.append(self.store.feed)
         self.store.feed = feed
+
+    def delete_user(self) -> None:
+        """Let a user go, of which the feed will not tell: it forgets."""
+        users.delete(self.store, self.dice.choice(self.store.users.ids))
+        self.forget(Feed())
 
     async def ask_for_backfill(self) -> None:
         """What `user-management backfill` does."""

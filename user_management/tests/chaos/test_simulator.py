@@ -1,0 +1,83 @@
+"""The simulator, at a few seeds of each fault class, at every statement of a page; and that it finds what is wrong."""
+
+from collections.abc import Callable, Iterator
+from dataclasses import replace
+from typing import Any
+
+import pytest
+
+from user_management.db import embedded
+from user_management.journal import cursor as cursors
+from user_management.journal.entries import Entry
+from user_management.mirror.engine import record, verbs
+from user_management.mirror.engine.verbs import Row
+from user_management.tests.chaos import simulator, simulator_cuts
+from user_management.tests.chaos.cuts import Cut
+from user_management.tests.chaos.faults import FAULTS
+from user_management.tests.chaos.simulator import Simulator
+
+SEEDS = range(1, 6)
+
+
+@pytest.fixture(scope="module")
+async def url(server: str) -> str:
+    """The URL of a database for simulations."""
+    return await embedded.create(server, "simulated", template="template")
+
+
+@pytest.fixture(scope="module")
+def simulated(url: str) -> Iterator[Simulator]:
+    """A simulator."""
+    with simulator.simulator(url) as found:
+        yield found
+
+
+@pytest.mark.parametrize("name", FAULTS)
+def test_a_bad_day_ends_well(simulated: Simulator, name: str) -> None:
+    """Whatever the seed brings: the copy equals its source and its journal, and every write was done once."""
+    for seed in SEEDS:
+        failure = simulated.run(FAULTS[name], seed)
+        assert failure is None, f"{failure}\n{failure.story}"
+
+
+@pytest.mark.parametrize("kind", simulator_cuts.KINDS, ids=lambda cut: str(cut.kind))
+def test_a_page_is_cut_at_every_statement(simulated: Simulator, kind: Cut) -> None:
+    """Before and after each statement of its transaction, COMMIT included: nothing is lost and nothing done twice."""
+    results = list(simulator_cuts.every(simulated, simulator_cuts.SCENES["page"], kind))
+    assert [str(failure) for failure in results if failure is not None] == []
+    assert len(results) > 10
+
+
+async def moved_anyway(connection: Any, *, old: Any, event_id: str, event_at: Any) -> None:
+    """The cursor, moved wherever it stands."""
+    await connection.execute("UPDATE cursor SET event_id = $1, event_at = $2", event_id, event_at)
+
+
+async def journalled_only(*_anything: Any) -> None:
+    """Rows that are not written."""
+
+
+def earlier_wins(entry: Entry, updated_at: Any, row: Row) -> bool:
+    """A tie that goes to the earlier event."""
+    return bool(updated_at > row.updated_at)
+
+
+async def all_fresh(_connection: Any, entries: Any) -> list[Entry]:
+    """Entries taken for new without a look."""
+    return [replace(entry) for entry in entries]
+
+
+MUTANTS: dict[str, tuple[Any, str, Callable[..., Any], str]] = {
+    "the cursor moves without compare-and-set": (cursors, "advance", moved_anyway, "racing"),
+    "what is journalled is not applied": (record, "write_all", journalled_only, "none"),
+    "a tie goes to the earlier event": (verbs, "newer", earlier_wins, "none"),
+    "known events are recorded again": (record, "unseen", all_fresh, "late"),
+}
+
+
+@pytest.mark.parametrize("mutant", MUTANTS)
+def test_what_is_broken_is_found(simulated: Simulator, monkeypatch: pytest.MonkeyPatch, mutant: str) -> None:
+    """A rule of correctness taken away makes runs fail within a few seeds."""
+    module, name, instead, fault = MUTANTS[mutant]
+    monkeypatch.setattr(module, name, instead)
+    assert any(simulated.run(FAULTS[fault], seed) is not None for seed in range(1, 31))
