@@ -8,7 +8,7 @@ from contextvars import ContextVar
 from dataclasses import dataclass, field
 from enum import StrEnum
 from random import Random
-from typing import Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeAlias, TypeVar
 
 import asyncpg
 
@@ -104,10 +104,21 @@ def task_factory(loop: asyncio.AbstractEventLoop, coroutine: Any, **options: Any
     return task
 
 
-class Wire(asyncpg.Connection):  # type: ignore[misc,type-arg]  # asyncpg's class is not generic at run time
+if TYPE_CHECKING:
+    AsyncpgConnection: TypeAlias = asyncpg.Connection[asyncpg.Record]
+else:
+    AsyncpgConnection = asyncpg.Connection
+
+
+class Wire(AsyncpgConnection):
     """A connection to the real PostgreSQL, whose every statement its process decides about."""
 
     process: "Process"
+    _protocol: Any
+    _top_xact: Any
+    _proxy: Any
+    _pool_holder: Any
+    _abort: Callable[[], None]
 
     async def execute(self, query: str, *args: Any, timeout: float | None = None) -> str:  # noqa: ASYNC109  asyncpg's own
         """Run a statement, or several."""
@@ -116,7 +127,7 @@ class Wire(asyncpg.Connection):  # type: ignore[misc,type-arg]  # asyncpg's clas
         return await self.process.statement(self, query, lambda text: super(Wire, self).execute(text, timeout=timeout))
 
     async def _execute(self, query: str, *args: Any, **options: Any) -> Any:
-        run = super()._execute
+        run = super()._execute  # type: ignore[misc]  # inside asyncpg, and so not in its stubs
         return await self.process.statement(self, query, lambda text: run(text, *args, **options))
 
     async def copy_records_to_table(self, table_name: str, **options: Any) -> str:
@@ -128,7 +139,7 @@ class Wire(asyncpg.Connection):  # type: ignore[misc,type-arg]  # asyncpg's clas
         """Run a statement that nobody counts."""
         return str(await self.process.loop.real(super().execute(query), frees=True))
 
-    async def close(self, *, timeout: float | None = None) -> None:  # noqa: ASYNC109  asyncpg's own
+    async def close(self, *, timeout: float | None = None) -> None:  # noqa: ARG002, ASYNC109  asyncpg's own
         """Leave the pool, and wait for another process instead of ending: a connection costs more than a run."""
         self.leave()
         await recycle([self], self.process.idle)
@@ -202,7 +213,7 @@ class Process:
         """A pool of connections of this process, as `db.session.open_pool` makes them."""
         return asyncpg.create_pool(
             session.dsn(self.url), min_size=0, max_size=size, reset=session.keep, command_timeout=patience,
-            connection_class=Wire, connect=self.connect,
+            connection_class=Wire, connect=self.connect, max_inactive_connection_lifetime=0,
         )  # fmt: skip
 
     async def connect(self, *args: Any, **options: Any) -> Wire:
@@ -291,7 +302,9 @@ class Process:
     def note(self, cut: Cut, where: str) -> None:
         """Remember what happened, to be told if the run fails."""
         at = cut.statement or cut.step
-        self.said.append(f"{self.loop.now:9.3f} {self.name}: {cut.kind} {cut.sqlstate} #{at}: {' '.join(where.split())[:90]}")
+        self.said.append(
+            f"{self.loop.now:9.3f} {self.name}: {cut.kind} {cut.sqlstate} #{at}: {' '.join(where.split())[:90]}"
+        )
 
     def kill(self) -> None:
         """Nothing that this process does from now on has any effect."""

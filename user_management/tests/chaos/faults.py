@@ -63,10 +63,10 @@ def lives(world: World, role: str) -> int:
 
 def drawn(world: World, role: str, kinds: list[Kind], **told: Any) -> list[Cut]:
     """One cut of one of these kinds, for the first few processes of a role."""
-    if lives(world, role) >= LIVES or world.dice.random() < 0.15:  # noqa: PLR2004  some are spared
+    if lives(world, role) >= LIVES or world.dice.random() < 0.15:
         return []
     kind = world.dice.choice(kinds)
-    if kind in {Kind.KILL_BEFORE, Kind.STOP, Kind.CANCEL} and world.dice.random() < 0.5:  # noqa: PLR2004  half of them
+    if kind in {Kind.KILL_BEFORE, Kind.STOP, Kind.CANCEL} and world.dice.random() < 0.5:
         return [Cut(kind, step=early(world, STEPS))]
     return [Cut(kind, statement=early(world, STATEMENTS), **told)]
 
@@ -86,7 +86,11 @@ def lost_commits(world: World, role: str) -> list[Cut]:
     count = world.dice.randrange(4)
     kinds = [Kind.LOSE_AFTER, Kind.LOSE_AFTER, Kind.LOSE_BEFORE]
     numbers = [early(world, 40) for _ in range(count)]
-    return [Cut(world.dice.choice(kinds), statement=n, matching="^COMMIT") for n in numbers] if role != "api" or count else []
+    return (
+        [Cut(world.dice.choice(kinds), statement=n, matching="^COMMIT") for n in numbers]
+        if role != "api" or count
+        else []
+    )
 
 
 def refused_statements(world: World, _role: str) -> list[Cut]:
@@ -140,10 +144,10 @@ async def forgotten(world: World) -> None:
     world.home.clear()
     for role, process in world.alive.items():
         if role.startswith("listener"):
-            process.stopping.set() if world.dice.random() < 0.5 else process.kill()  # noqa: PLR2004  half of them
+            process.stopping.set() if world.dice.random() < 0.5 else process.kill()
     world.happen(world.dice.randrange(1, 20))
-    await asyncio.sleep(MONTH if world.dice.random() < 0.7 else 60)  # noqa: PLR2004  most often
-    if world.dice.random() < 0.3:  # noqa: PLR2004  now and then
+    await asyncio.sleep(MONTH if world.dice.random() < 0.7 else 60)
+    if world.dice.random() < 0.3:
         world.forget(Feed())
     world.happen(world.dice.randrange(1, 20))
     world.home.set()
@@ -157,10 +161,19 @@ async def asked_again(world: World) -> None:
 
 
 async def wrong_clocks(world: World) -> None:
-    """The wall clocks of our processes jump, forwards and back, and differ from each other."""
+    """The wall clocks of our processes jump, forwards and back, and differ: by less than the margins allow for."""
+    await jumping(world, [0.5, 5, 60, 300])
+
+
+async def wild_clocks(world: World) -> None:
+    """The same, by hours and days."""
+    await jumping(world, [900, 7200, 86_400])
+
+
+async def jumping(world: World, jumps: list[float]) -> None:
+    """The clocks jump some times, and are right in the end."""
     for _ in range(world.dice.randrange(1, 5)):
-        jump = world.dice.choice([0.5, 5, 60, 900, 7200, 86_400]) * world.dice.choice([-1, 1])
-        world.set_clocks(jump)
+        world.set_clocks(world.dice.choice(jumps) * world.dice.choice([-1, 1]))
         await asyncio.sleep(world.dice.uniform(0, 10))
     world.set_clocks(0.0)
 
@@ -181,11 +194,11 @@ def repeating(world: World) -> Callable[[httpx.Request, httpx.Response], httpx.R
     seen: list[Any] = []
 
     def mangle(request: httpx.Request, answer: httpx.Response) -> httpx.Response:
-        if request.url.path != "/events" or answer.status_code != httpx.codes.OK or world.dice.random() < 0.5:  # noqa: PLR2004
+        if request.url.path != "/events" or answer.status_code != httpx.codes.OK or world.dice.random() < 0.5:
             return answer
         page = answer.json()
         events = page["data"]
-        former = world.dice.sample(seen, min(len(seen), 2)) if world.dice.random() < 0.5 else []  # noqa: PLR2004
+        former = world.dice.sample(seen, min(len(seen), 2)) if world.dice.random() < 0.5 else []
         seen.extend(events)
         twice = [event for event in events for _ in range(world.dice.choice([1, 1, 1, 2]))]
         return httpx.Response(200, json={**page, "data": former + twice if events else []}, request=request)
@@ -228,7 +241,8 @@ FAULTS = {
         Fault("racing", "two listeners at work at once, without a lease", listeners=2, leased=False),
         Fault("cursor", "the cursor refused: a month away, or another feed", trouble=forgotten, gaps=True),
         Fault("backfill", "backfills killed, cut and refused half way", interrupted_backfill, asked_again),
-        Fault("clock", "wall clocks that jump, and differ", trouble=wrong_clocks, listeners=2),
+        Fault("clock", "wall clocks that jump, and differ, by minutes", trouble=wrong_clocks, listeners=2),
+        Fault("wild-clock", "the same by hours and days", trouble=wild_clocks, listeners=2),
         Fault("late", "events late, twice, out of date", trouble=late_events),
         # webhooks: a class of its own, once there is a route for them
     )

@@ -77,7 +77,8 @@ class Simulator:
         """One run, in a database that is emptied first."""
         await self.empty()
         random.seed(seed)
-        self.loop.turns, world = 0, simulator_world.create(seed, self.database, self.api, self.checker)
+        self.loop.now, self.loop.turns = 0.0, 0
+        world = simulator_world.create(seed, self.database, self.api, self.checker)
         try:
             await script(world)
             await simulator_checks.check(world, self.checker, gaps=gaps)

@@ -37,7 +37,9 @@ async def unsettled(world: World, pool: Pool) -> str | None:
     if row is None or row["ready_at"] is None:
         return f"not ready: {row}"
     feed = world.store.feed
-    head = next((key for key, kind in zip(reversed(feed.ids), reversed(feed.types), strict=True) if kind in TYPES), None)
+    head = next(
+        (key for key, kind in zip(reversed(feed.ids), reversed(feed.types), strict=True) if kind in TYPES), None
+    )
     return None if row["event_id"] == head and row["backfill"] is None else f"{row}, but the feed's head is {head}"
 
 

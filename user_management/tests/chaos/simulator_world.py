@@ -260,7 +260,7 @@ def create(seed: int, database: Database, api: FastAPI, checker: Pool) -> World:
     world.page = dice.choice([2, 3, 5, 10, 100])
     for moment in past:
         world.store.time = partial(datetime.fromtimestamp, moment, UTC)
-        if dice.random() < 0.7:  # noqa: PLR2004  most have a past
+        if dice.random() < 0.7:
             world.happen(dice.randrange(1, 25))
     world.store.time = virtual.true_time
     world.home.set()

@@ -1,4 +1,4 @@
-"""Virtual time: a clock that leaps to the next thing due once nothing else is to be done, so that waiting costs nothing."""
+"""Virtual time: a clock that leaps to the next thing due once nothing else is to be done: waiting costs nothing."""
 
 import asyncio
 import contextlib
@@ -18,12 +18,11 @@ START = datetime(2026, 3, 1, 12, tzinfo=UTC)
 GRACE = 0.02
 """Real seconds after which a statement without an answer is taken to wait for a lock that somebody else holds."""
 FAR = 5.0
-"""Virtual seconds that are not leapt over so readily, and real ones that they are worth: nobody holds a lock so long."""
+"""Virtual seconds that are not leapt over so readily, and real ones they are worth: nobody holds a lock so long."""
 HOPELESS = 10.0
 """Real seconds without anything happening after which a simulation is given up."""
 ENDLESS = 150_000
 """Turns of the loop after which a simulation is given up: something runs in a circle."""
-
 
 
 class HasClock(Protocol):
@@ -40,7 +39,7 @@ class Stuck(RuntimeError):
     """The simulation does not go on: everybody waits for somebody, or runs in a circle."""
 
 
-class Leaping(selectors.DefaultSelector):  # type: ignore[misc,valid-type]  # which selector that is depends on the system
+class Leaping(selectors.DefaultSelector):
     """Waits for sockets while statements are under way, and else lets the loop's clock leap."""
 
     loop: "VirtualLoop"
