@@ -58,6 +58,13 @@ coverage: $(VENV)/.installed ## Run the tests and say which lines none of them r
 bench: $(VENV)/.installed ## Measure speed and memory against a peer and the limit (takes some minutes)
 	@$(BIN)/python -m bench
 
+SEEDS := 1..100
+JOBS := 2
+
+.PHONY: chaos
+chaos: $(VENV)/.installed ## Bad days by seed, in virtual time: SEEDS=1..100, CLASS=crash (all unless told), JOBS=2
+	@$(BIN)/python -m user_management.tests.chaos simulate --seeds $(SEEDS) --jobs $(JOBS) $(addprefix --class ,$(CLASS))
+
 .PHONY: clean
 clean: ## Remove the demo's data and what the tools left; .venv stays
 	@rm -rf .demo .coverage* htmlcov .hypothesis .import_linter_cache .mypy_cache .pytest_cache .ruff_cache

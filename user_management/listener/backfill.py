@@ -184,9 +184,11 @@ async def next_batch(queue: asyncio.Queue[Step], fetching: asyncio.Future[None])
     """All steps in the queue, waited for; none when the fetching has ended, well or badly."""
     getting = asyncio.ensure_future(queue.get())
     either: set[asyncio.Future[Any]] = {getting, fetching}
-    await asyncio.wait(either, return_when=asyncio.FIRST_COMPLETED)
-    first = [getting.result()] if getting.done() else []
-    getting.cancel()
+    try:
+        await asyncio.wait(either, return_when=asyncio.FIRST_COMPLETED)
+        first = [getting.result()] if getting.done() else []
+    finally:
+        getting.cancel()
     return first + [queue.get_nowait() for _ in range(queue.qsize())]
 
 

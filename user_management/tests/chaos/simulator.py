@@ -1,0 +1,202 @@
+"""The simulator: one run in virtual time over real PostgreSQL, a function of its seed and its fault class."""
+
+import asyncio
+import contextlib
+import io
+import random
+import traceback
+from collections.abc import Awaitable, Callable, Iterator
+from dataclasses import dataclass
+from typing import Any
+
+from fastapi import FastAPI
+
+from user_management.db import session
+from user_management.db.session import Pool
+from user_management.journal import checkpoints, cursor
+from user_management.mirror.engine import catalog
+from user_management.tests.chaos import cuts, simulator_checks, simulator_world, virtual
+from user_management.tests.chaos.cuts import Process
+from user_management.tests.chaos.faults import FAULTS, Fault
+from user_management.tests.chaos.simulator_world import Database, World
+from user_management.tests.chaos.virtual import Stuck, VirtualLoop
+
+TABLES = (
+    "backfill_seen", "backfills", "checkpoints", "cursor", "failures", "journal", "lease",
+    *(resource.name for resource in catalog.resources()),
+)  # fmt: skip
+"""What is emptied between runs: rows are deleted, for dropping the files of tables takes longer than a run."""
+
+Script = Callable[[World], Awaitable[None]]
+"""What happens in a run, up to the moment when the copy is to be right."""
+
+
+@dataclass(frozen=True, slots=True)
+class Failure:
+    """A run that came out wrong: how to repeat it, why, and what happened in it."""
+
+    fault: str
+    seed: int
+    error: str
+    story: str
+
+    def __str__(self) -> str:
+        return f"{self.fault} {self.seed}: {self.error}"
+
+
+@dataclass(slots=True)
+class Simulator:
+    """What runs share: the loop, the database and the API's routes."""
+
+    loop: VirtualLoop
+    database: Database
+    api: FastAPI
+    checker: Pool
+    broken: bool = False
+    """Whether a run could not be ended: nothing that follows it would be believed."""
+
+    def run(self, fault: Fault, seed: int) -> Failure | None:
+        """One run of a fault class; None when everything came out right."""
+        return self.play(fault.name, seed, lambda world: live(world, fault), gaps=fault.gaps)
+
+    def play(self, name: str, seed: int, script: Script, *, gaps: bool) -> Failure | None:
+        """One run of a script; `gaps`: the feed may have forgotten events before anybody followed them."""
+        running = self.loop.create_task(self.attempt(name, seed, script, gaps=gaps))
+        try:
+            return self.loop.run_until_complete(running)
+        except Stuck as stuck:
+            failure = Failure(name, seed, f"Stuck: {stuck}", stacks(self.loop))
+            self.loop.turns = 0
+            running.cancel()
+            with contextlib.suppress(Stuck):
+                self.loop.run_until_complete(asyncio.wait([running]))
+            self.broken = not running.done()
+            return failure
+
+    async def attempt(self, name: str, seed: int, script: Script, *, gaps: bool) -> Failure | None:
+        """One run, in a database that is emptied first."""
+        await self.empty()
+        random.seed(seed)
+        self.loop.now, self.loop.turns = 0.0, 0
+        world = simulator_world.create(seed, self.database, self.api, self.checker)
+        try:
+            await script(world)
+            await simulator_checks.check(world, self.checker, gaps=gaps)
+        except asyncio.CancelledError:
+            await bury(world)
+            raise
+        except Exception as error:  # noqa: BLE001  whatever it is, it is this run's failure
+            await bury(world)
+            return Failure(name, seed, f"{type(error).__name__}: {error}", story(world, error))
+        return None
+
+    async def empty(self) -> None:
+        """Bring the database into the state of a new one."""
+        await self.checker.execute("; ".join(f"DELETE FROM {table}" for table in TABLES))
+        async with session.transaction(self.checker) as connection:
+            await checkpoints.ensure(connection, [resource.name for resource in catalog.resources()])
+            await cursor.ensure(connection)
+
+
+async def live(world: World, fault: Fault) -> None:
+    """A run: processes at work, things happening, faults; then calm, until the copy is right."""
+    world.plan, world.leased = fault.plan, fault.leased
+    roles = [f"listener-{number}" for number in range(1, fault.listeners + 1)]
+    tasks = [asyncio.ensure_future(world.keep(role, simulator_world.listen)) for role in roles]
+    tasks.append(asyncio.ensure_future(world.keep("api", simulator_world.serve)))
+    try:
+        await asyncio.gather(go_on(world), clients(world, fault), fault.trouble(world))
+        calm(world)
+        await simulator_checks.settle(world, world.checker)
+    finally:
+        world.leave()
+        await asyncio.gather(*tasks)
+
+
+async def go_on(world: World) -> None:
+    """Let things happen at WorkOS for a while."""
+    for _ in range(world.dice.randrange(3, 9)):
+        await asyncio.sleep(world.dice.uniform(0, 5))
+        world.happen(world.dice.randrange(1, 7))
+
+
+async def clients(world: World, fault: Fault) -> None:
+    """Let clients create users meanwhile."""
+    posts = []
+    for number in range(world.dice.randrange(fault.posts + 1)):
+        await asyncio.sleep(world.dice.uniform(0, 4))
+        posts.append(asyncio.ensure_future(simulator_world.post(world, f"client-{number}@example.org")))
+    await asyncio.gather(*posts)
+
+
+def calm(world: World) -> None:
+    """Nothing goes wrong any more; what was to happen to the processes at work does not."""
+    world.plan = lambda _world, _role: []
+    for process in world.alive.values():
+        process.cuts = []
+    world.mangle, world.ahead = None, 0.0
+    world.home.set()
+
+
+async def bury(world: World) -> None:
+    """End a run that failed, whatever its processes are at."""
+    world.leaving = True
+    for process in world.history:
+        process.kill()
+    with contextlib.suppress(Exception):
+        async with asyncio.timeout(3600):
+            await asyncio.gather(*(process.buried() for process in world.history))
+
+
+def stacks(loop: VirtualLoop) -> str:
+    """Where every task stands."""
+    out = io.StringIO()
+    for task in asyncio.all_tasks(loop):
+        at: Any = task.get_coro()
+        out.write(f"{task.get_name()}")
+        while at is not None:
+            at = getattr(at, "inner", at)
+            frame = getattr(at, "cr_frame", None) or getattr(at, "gi_frame", None) or getattr(at, "ag_frame", None)
+            out.write(f" > {frame.f_code.co_name}:{frame.f_lineno}" if frame else f" > {type(at).__name__}")
+            at = getattr(at, "cr_await", None) or getattr(at, "gi_yieldfrom", None) or getattr(at, "ag_await", None)
+        out.write("\n")
+    return out.getvalue()
+
+
+def story(world: World, error: Exception) -> str:
+    """What happened in a run, as far as it helps to understand it."""
+    said = sorted(line for process in world.history for line in process.said)
+    sizes = f"page {world.page}, hold-back {world.store.hold_back}, {len(world.store.feed)} events"
+    return "\n".join([sizes, *said, *map(str, world.posts), *traceback.format_exception(error)[-6:]])
+
+
+@contextlib.contextmanager
+def simulator(url: str) -> Iterator[Simulator]:
+    """A simulator over a migrated database of its own."""
+    loop = VirtualLoop()
+    loop.set_task_factory(cuts.task_factory)
+    database = Database(url, loop)
+    with virtual.instead_of_real_time():
+        checker = loop.run_until_complete(opened(database))
+        try:
+            yield Simulator(loop, database, simulator_world.create_api(url), checker)
+        finally:
+            loop.run_until_complete(close(checker, database))
+            loop.close()
+
+
+async def opened(database: Database) -> Pool:
+    """A pool for those who look from outside."""
+    return await Process("checker", database.loop, database.url, database.idle).pool(4, patience=None)
+
+
+async def close(checker: Pool, database: Database) -> None:
+    """End every connection."""
+    await checker.close()
+    for connection in database.idle:
+        await database.loop.real(super(cuts.Wire, connection).close())
+
+
+def repeat(simulated: Simulator, name: str, seeds: range) -> list[Failure]:
+    """The failures among some runs of a class."""
+    return [failure for seed in seeds if (failure := simulated.run(FAULTS[name], seed)) is not None]

@@ -1,0 +1,96 @@
+"""What must be true at the end of every run, whatever happened in it."""
+
+import asyncio
+from collections import Counter
+from typing import Any
+
+import httpx
+import orjson
+
+from user_management.db.session import Pool
+from user_management.tests.chaos.simulator_world import TYPES, World
+from user_management.tests.support import copies
+
+PATIENCE = 1200.0
+"""Virtual seconds a copy may take to become right once nothing goes wrong any more."""
+
+
+class Unsettled(AssertionError):
+    """The copy did not become complete, long after everything was well again."""
+
+
+async def settle(world: World, pool: Pool) -> None:
+    """Wait until the copy says that it is complete and stands at the feed's end."""
+    wait, until = 1.0, asyncio.get_running_loop().time() + PATIENCE
+    while (state := await unsettled(world, pool)) is not None:
+        if asyncio.get_running_loop().time() > until:
+            raise Unsettled(state)
+        await asyncio.sleep(wait)
+        wait = min(wait * 1.1, 10.0)
+
+
+async def unsettled(world: World, pool: Pool) -> str | None:
+    """What is not yet as it will be; None when all is."""
+    row = await pool.fetchrow(
+        "SELECT event_id, ready_at, drained_at, (SELECT phase FROM backfills WHERE unfinished) AS backfill FROM cursor"
+    )
+    if row is None or row["ready_at"] is None:
+        return f"not ready: {row}"
+    feed = world.store.feed
+    head = next(
+        (key for key, kind in zip(reversed(feed.ids), reversed(feed.types), strict=True) if kind in TYPES), None
+    )
+    return None if row["event_id"] == head and row["backfill"] is None else f"{row}, but the feed's head is {head}"
+
+
+async def check(world: World, pool: Pool, *, gaps: bool) -> None:
+    """All of it; `gaps`: the feed has forgotten events before anybody followed them."""
+    assert not world.crashes, world.crashes
+    await copies.assert_equal_to_source(pool, world.local)
+    await copies.assert_equal_to_journal(pool)
+    await check_events(world, pool, gaps=gaps)
+    await check_parked(pool)
+    check_writes(world)
+
+
+async def check_events(world: World, pool: Pool, *, gaps: bool) -> None:
+    """Each event stands in the journal once, in the feed's order, and none is missing behind the first."""
+    rows = await pool.fetch("SELECT event_id FROM journal WHERE lane = 'events' ORDER BY position")
+    found, feed = [row["event_id"] for row in rows], world.store.feed
+    places = [place for event_id in found if (place := feed.position(event_id)) is not None]
+    assert places == sorted(set(places)), f"the journal's order is not the feed's: {places}"
+    begun = places[0] if places else len(feed)
+    missing = {place for place in range(begun, len(feed)) if feed.types[place] in TYPES} - set(places)
+    assert gaps or not missing, f"{len(missing)} events of {len(feed)} are missing: {sorted(missing)[:9]}"
+
+
+async def check_parked(pool: Pool) -> None:
+    """Nothing was parked: no event was odd."""
+    parked = await pool.fetch("SELECT position, resource, error FROM failures")
+    assert not parked, [dict(row) for row in parked]
+
+
+def created_users(world: World) -> list[dict[str, Any]]:
+    """The users that were ever created at WorkOS, each once."""
+    users = {}
+    for feed in (*world.past, world.store.feed):
+        for kind, blob in zip(feed.types, feed.blobs, strict=True):
+            if kind == "user.created":
+                user = orjson.loads(blob)["data"]
+                users[user["id"]] = user
+    return list(users.values())
+
+
+def check_writes(world: World) -> None:
+    """WorkOS did once what was accepted, at most once what is not known, and never what was said not to be done."""
+    created = Counter(user["email"] for user in created_users(world))
+    sent = Counter(world.sent)
+    for post in world.posts:
+        done = created[post.email]
+        assert sent[post.email] <= 1, f"sent {sent[post.email]} times: {post}"
+        if post.status == httpx.codes.CREATED:
+            assert done == 1, f"accepted, and done {done} times: {post}"
+        elif post.status == httpx.codes.SERVICE_UNAVAILABLE:
+            assert done == 0, f"said not to be done, and done {done} times: {post}"
+        else:
+            assert done <= 1, f"done {done} times: {post}"
