@@ -59,11 +59,13 @@ bench: $(VENV)/.installed ## Measure speed and memory against a peer and the lim
 	@$(BIN)/python -m bench
 
 SEEDS := 1..100
+STORMS := 1..3
 JOBS := 2
 
 .PHONY: chaos
-chaos: $(VENV)/.installed ## Bad days by seed, in virtual time: SEEDS=1..100, CLASS=crash (all unless told), JOBS=2
+chaos: $(VENV)/.installed ## Bad days by seed: SEEDS=1..100 in virtual time (CLASS=crash for one kind), STORMS=1..3 on real processes
 	@$(BIN)/python -m user_management.tests.chaos simulate --seeds $(SEEDS) --jobs $(JOBS) $(addprefix --class ,$(CLASS))
+	@$(if $(CLASS),true,$(BIN)/python -m user_management.tests.chaos storm --seeds $(STORMS))
 
 .PHONY: clean
 clean: ## Remove the demo's data and what the tools left; .venv stays

@@ -10,6 +10,7 @@ from rich.progress import Progress
 
 from user_management.tests.chaos import simulator_jobs
 from user_management.tests.chaos.faults import FAULTS
+from user_management.tests.chaos.storm_command import storms
 from user_management.tests.chaos.table import Line, table
 
 app = typer.Typer(help=__doc__, no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False)
@@ -27,6 +28,9 @@ def seeds_of(text: str) -> range:
     if found is None:
         raise typer.BadParameter("seeds are 7 or 1..100")
     return range(int(found[1]), int(found[2] or found[1]) + 1)
+
+
+app.command("storm")(storms)
 
 
 @app.command()

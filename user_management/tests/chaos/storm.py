@@ -1,6 +1,6 @@
 """A storm: real processes under faults by seed, and afterwards everything that was told or kept is held against truth.
 
-    python -m user_management.tests.chaos.storm_command --seeds 1..5
+    python -m user_management.tests.chaos storm --seeds 1..5
 
 The plan follows from the seed alone; how the processes meet it does not, so a seed that failed may pass the next time.
 Clocks do not jump here (that needs a machine of its own): the simulator's do.

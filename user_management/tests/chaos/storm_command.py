@@ -1,4 +1,4 @@
-"""`python -m user_management.tests.chaos.storm_command --seeds 1..5`: storms on real processes, one after the other."""
+"""`python -m user_management.tests.chaos storm --seeds 1..5`: storms on real processes, one after the other."""
 
 import asyncio
 import re
@@ -14,8 +14,6 @@ from user_management.tests.chaos.storm import Outcome
 
 TERMINATED = 143
 """The exit status of who was told to stop."""
-
-cli = typer.Typer(add_completion=False, pretty_exceptions_enable=False)
 
 
 def numbers(seeds: str) -> range:
@@ -33,7 +31,6 @@ async def told_to_stop(work: Coroutine[Any, Any, Outcome]) -> Outcome:
     return await task
 
 
-@cli.command("storm")
 def storms(
     seeds: Annotated[str, typer.Option(help="Which storms: one number, or the first and the last (1..5).")] = "1..5",
     seconds: Annotated[float, typer.Option(min=0, help="How long each rages, before it settles.")] = 10.0,
@@ -55,7 +52,3 @@ def storms(
     count, spent = len(numbers(seeds)), time.monotonic() - began
     typer.echo(f"{count} storms in {spent:.0f} s, {len(failed)} failed" + (f": {failed}" if failed else "."))
     raise typer.Exit(1 if failed else 0)
-
-
-if __name__ == "__main__":
-    cli()
