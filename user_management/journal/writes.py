@@ -166,7 +166,7 @@ async def forget_expired(connection: Connection, key: str) -> None:
 async def finish(
     connection: Connection, turn: Turn, reply: Reply, *, object_id: str | None = None, sure: bool = False
 ) -> bool:
-    """Keep the answer; whether it is kept. What WorkOS itself replied (`sure`) holds whoever is at work by now."""
+    """Keep the answer; whether it is kept. That an object was made (`sure`) holds whoever is at work by now."""
     done = await connection.execute(
         """
         UPDATE writes SET state = 'done', status = $4, headers = $5, body = $6, object_id = $7, ended_at = now()

@@ -169,7 +169,7 @@ async def note(found: Backend, asked: Asked, made: dict[str, Any], reply: Reply,
             return False
         recorded = await record(connection, found.resources, [entry])
         if asked.turn is not None:
-            await writes.finish(connection, asked.turn, reply, object_id=made["id"], sure=sure)
+            await writes.finish(connection, asked.turn, reply, object_id=made["id"], sure=True)
     report(recorded, Lane.REPLY, began=began)
     return True
 

@@ -7,7 +7,7 @@ import asyncio
 import os
 import sys
 from collections import Counter
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager, suppress
 from random import Random
 from typing import Any
@@ -25,6 +25,9 @@ TRIALS = int(os.environ.get("ONE_OUTCOME_TRIALS", "120"))
 AT_ONCE = 8
 FAULTS = {"lost-reply": 0.3, "500": 0.08, "reset": 0.08, "slow": 0.02, "429": 0.04, "truncated": 0.03}
 AGAIN = {409, 503, 504}
+
+Apis = Sequence[httpx.AsyncClient]
+"""The processes that serve the API, one of which any request may reach."""
 
 
 class Impatient(Wire):
@@ -45,18 +48,36 @@ class Impatient(Wire):
 
 
 @asynccontextmanager
-async def unreliable(serve: Serve, local: LocalWorkOS) -> AsyncIterator[httpx.AsyncClient]:
-    """The API before a WorkOS that answers badly; in the end all that was on its way has arrived."""
+async def unreliable(serve: Serve, local: LocalWorkOS) -> AsyncIterator[Apis]:
+    """Two processes of the API before a WorkOS that answers badly; in the end all that was on its way has arrived."""
     await local.call("PUT", "/_sandbox/faults", {"shares": FAULTS, "paths": "/user_management/users",
                                                  "slow_seconds": 0.4})  # fmt: skip
     wire = Impatient(local.app)
     async with (
         httpx.AsyncClient(transport=wire, base_url=URL, headers=HEADERS) as http,
-        serve(http, workos_timeout=0.3) as api,
+        serve(http, workos_timeout=0.3) as one,
+        serve(http, workos_timeout=0.3) as two,
     ):
-        yield api
+        yield [one, two]
         await asyncio.gather(*wire.late, return_exceptions=True)
     await local.misbehave({})
+
+
+@asynccontextmanager
+async def impostors(pool: Pool) -> AsyncIterator[None]:
+    """Every so often all who are at work are taken for dead, though they live."""
+
+    async def end_leases() -> None:
+        while True:
+            await pool.execute("UPDATE writes SET leased_until = now() WHERE state = 'begun'")
+            await asyncio.sleep(0.1)
+
+    task = asyncio.create_task(end_leases())
+    try:
+        yield
+    finally:
+        task.cancel()
+        await asyncio.wait({task})
 
 
 def person(number: int) -> dict[str, Any]:
@@ -65,33 +86,34 @@ def person(number: int) -> dict[str, Any]:
     return {"email": f"Person.{number}@Example.com", "first_name": f"P{number}", "metadata": {"n": str(number)}, **own}
 
 
-async def insist(api: httpx.AsyncClient, number: int, told: Counter[str]) -> httpx.Response:
+async def insist(apis: Apis, number: int, told: Counter[str]) -> httpx.Response:
     """Ask until there is an outcome, under one key."""
     key = {"Idempotency-Key": f"key-{number}"}
     while True:
+        api = apis[told.total() % len(apis)]
         answer = await api.post("/api/users", json=person(number), headers=key)
         told[f"{answer.status_code}"] += 1
         if answer.status_code not in AGAIN:
             return answer
 
 
-async def try_once(api: httpx.AsyncClient, number: int, told: Counter[str]) -> httpx.Response:
+async def try_once(apis: Apis, number: int, told: Counter[str]) -> httpx.Response:
     """Ask without a key, and again only when nothing was done."""
     while True:
-        answer = await api.post("/api/users", json=person(number))
+        answer = await apis[told.total() % len(apis)].post("/api/users", json=person(number))
         told[f"{answer.status_code}"] += 1
         if answer.status_code != 503:
             return answer
 
 
-async def trials(api: httpx.AsyncClient, numbers: range, told: Counter[str], ask: Any) -> dict[int, httpx.Response]:
+async def trials(apis: Apis, numbers: range, told: Counter[str], ask: Any) -> dict[int, httpx.Response]:
     """The outcome of each trial, several at once; of some, two callers ask with the same key at the same time."""
     random, gate, outcomes = Random(1), asyncio.Semaphore(AT_ONCE), dict[int, httpx.Response]()  # noqa: S311  a seed
 
     async def one(number: int, callers: int) -> None:
         async with gate:
-            answers = await asyncio.gather(*(ask(api, number, told) for _ in range(callers)))
-            assert len({answer.content for answer in answers}) == 1
+            answers = await asyncio.gather(*(ask(apis, number, told) for _ in range(callers)))
+            assert len({answer.content for answer in answers}) == 1, [answer.text for answer in answers]
             outcomes[number] = answers[0]
 
     callers = {number: 2 if ask is insist and random.random() < 0.2 else 1 for number in numbers}
@@ -99,8 +121,21 @@ async def trials(api: httpx.AsyncClient, numbers: range, told: Counter[str], ask
     return outcomes
 
 
+@asynccontextmanager
+async def followed(listener: Listener) -> AsyncIterator[None]:
+    """Let the copy learn of everything by the feed as well, meanwhile and to its end."""
+    await copies.begin(listener)
+    stop = asyncio.Event()
+    following = asyncio.create_task(follow(listener, stop))
+    try:
+        yield
+    finally:
+        stop.set()
+        await following
+
+
 async def follow(listener: Listener, stop: asyncio.Event) -> None:
-    """Let the copy learn of everything by the feed as well, while it goes on."""
+    """Follow until told to stop, and then to the end."""
     while not stop.is_set():
         await copies.drain(listener)
         with suppress(TimeoutError):
@@ -129,18 +164,16 @@ def report(capsys: pytest.CaptureFixture[str], what: str, told: Counter[str], sa
 async def test_with_a_key_every_write_is_done_once(
     serve: Serve, local: LocalWorkOS, listener: Listener, pool: Pool, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    """Whoever insists under a key ends with 201 and the one user there is, and every repeat says the same."""
+    """Whoever insists under a key ends with 201 and the one user there is, and every repeat says the same.
+
+    Even where those at work are taken for dead while they live, and others take over.
+    """
     told: Counter[str] = Counter()
-    await copies.begin(listener)
-    stop = asyncio.Event()
-    following = asyncio.create_task(follow(listener, stop))
-    async with unreliable(serve, local) as api:
-        outcomes = await trials(api, range(TRIALS), told, insist)
+    async with followed(listener), unreliable(serve, local) as apis, impostors(pool):
+        outcomes = await trials(apis, range(TRIALS), told, insist)
         assert {answer.status_code for answer in outcomes.values()} == {201}
         for number in range(0, TRIALS, 7):
-            assert (await insist(api, number, told)).content == outcomes[number].content
-    stop.set()
-    await following
+            assert (await insist(apis, number, told)).content == outcomes[number].content
     found = await people(local)
     assert {answer.json()["email"]: answer.json()["id"] for answer in outcomes.values()} == found
     assert len(found) == TRIALS
@@ -155,8 +188,8 @@ async def test_without_a_key_nobody_is_told_what_is_not_true(
     """201 names the one user there is, an unknown outcome is called so, and nobody is refused what they did."""
     told: Counter[str] = Counter()
     await copies.begin(listener)
-    async with unreliable(serve, local) as api:
-        outcomes = await trials(api, range(TRIALS), told, try_once)
+    async with unreliable(serve, local) as apis:
+        outcomes = await trials(apis, range(TRIALS), told, try_once)
     await copies.drain(listener)
     found = await people(local)
     assert {answer.status_code for answer in outcomes.values()} <= {201, 504}

@@ -158,3 +158,19 @@ async def test_what_is_found_while_the_database_is_broken_is_not_claimed(
     await pool.execute("ALTER TABLE journal RENAME TO gone")
     answer = await afar.post("/api/users", json=ADA)
     assert (answer.status_code, answer.json()["looked_for"]) == (504, [{"by": "email", "found": "found"}])
+
+
+async def test_what_is_found_is_the_outcome_whoever_has_the_turn(
+    afar: httpx.AsyncClient, remote: respx.MockRouter, pool: Pool
+) -> None:
+    """One who was taken for dead finds what it did: that is the outcome, though somebody else is at work by now."""
+
+    async def late(_request: httpx.Request) -> httpx.Response:
+        await pool.execute("UPDATE writes SET owner = 'somebody else'")
+        shows(remote)
+        return httpx.Response(500)
+
+    remote.post(WRITES).mock(side_effect=late)
+    first, second = [await afar.post("/api/users", json=ADA, headers=KEY) for _ in range(2)]
+    assert (first.status_code, second.status_code, second.content) == (201, 201, first.content)
+    assert second.headers["Idempotency-Replayed"] == "true"
