@@ -16,15 +16,16 @@ from opentelemetry.trace import SpanKind
 from user_management.db.session import Pool, Unreachable
 from user_management.errors import Conflict, UserManagementError, Wait
 from user_management.journal import webhooks as pending
-from user_management.listener import backfill, doubt, lease, pull, rolling, start, webhooks
+from user_management.listener import backfill, catch_up, doubt, lease, pull, rolling, start, webhooks
 from user_management.listener.backoff import Backoff
 from user_management.listener.burst import Burst
 from user_management.listener.doubt import CursorLost, Doubt, Trust, trust
 from user_management.listener.lease import LeaseLost
-from user_management.listener.pull import CursorRefused, Pulled
+from user_management.listener.pull import CursorRefused, Fetched, Pulled
 from user_management.mirror.engine.resource import Resource
 from user_management.services.workos.bucket import Priority
 from user_management.services.workos.client import WorkOS
+from user_management.services.workos.errors import Refused
 from user_management.telemetry import metrics, spans
 
 log = structlog.get_logger(__name__)
@@ -244,6 +245,8 @@ async def poll(listener: Listener) -> Pulled:
         return Pulled(None, drained=False)
     if not fetched.page.end and trust(fetched.cursor) is Trust.AGEING:
         listener.doubt.warn(fetched.cursor)
+    if catch_up.due(fetched.cursor, fetched.page):
+        return await hurry(listener, fetched)
     if not fetched.page.events:
         return await pull.commit(listener.pool, listener.resources, fetched)
     with spans.story("poll", began=began) as span:
@@ -254,6 +257,20 @@ async def poll(listener: Listener) -> Pulled:
         report_page(pulled)
         report_missed(listener, pulled)
     return pulled
+
+
+async def hurry(listener: Listener, fetched: Fetched) -> Pulled:
+    """Catch up after a long stop, unless asked to stop meanwhile; where that is refused, page after page."""
+    tailing = listener.workos.at(Priority.TAIL)
+    work = catch_up.run(
+        listener.pool, tailing, listener.resources, listener.types, fetched.cursor, fetched.page
+    )  # fmt: skip
+    try:
+        done = await unless_stopping(listener.stopping, work)
+    except Refused as refused:
+        log.warning("feed.one_by_one", error=str(refused))
+        return await pull.commit(listener.pool, listener.resources, fetched)
+    return Pulled(None, drained=False, moved=done is not None)
 
 
 def report_page(pulled: Pulled) -> None:
