@@ -9,7 +9,9 @@ from typing import Any
 import httpx
 import orjson
 
+from user_management.sandbox import clock
 from user_management.sandbox.feed import Feed
+from user_management.tests.chaos import virtual
 from user_management.tests.chaos.cuts import Cut, Kind
 from user_management.tests.chaos.simulator_world import World
 
@@ -218,7 +220,9 @@ def say_again(world: World) -> None:
 
 
 def outgrown(world: World, event: dict[str, Any]) -> bool:
-    """Whether what an event tells of was changed since, or is gone."""
+    """Whether what an event tells of was changed since, or is gone; and the feed, as far as it is followed, says so."""
+    if event["created_at"] < clock.stamp(clock.milliseconds(virtual.START)):
+        return False
     kind, data = event["event"].rpartition(".")[0], event["data"]
     table = {"user": world.store.users, "organization": world.store.organizations,
              "organization_membership": world.store.memberships}.get(kind)  # fmt: skip
