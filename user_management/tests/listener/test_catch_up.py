@@ -9,7 +9,7 @@ import pytest
 from user_management.db.session import Pool
 from user_management.listener import catch_up, daemon, pull
 from user_management.listener.catch_up import Stretch
-from user_management.listener.daemon import Listener
+from user_management.listener.worker import Listener
 from user_management.sandbox.feed import Feed
 from user_management.sandbox.store import Store
 from user_management.services.workos.errors import WorkOSUnavailable
