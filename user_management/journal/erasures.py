@@ -1,12 +1,13 @@
 """Erasures: people whose data were taken out of the copy and its journal, and who must not come back.
 
-Nobody's id is kept, but its digest under a key of this database: enough to know a person again when a replay or a
-listing brings them, and nothing that can be looked up elsewhere.
+Nobody's id or address is kept, but their digests under a key of this database: enough to know a person again when a
+replay, a listing or somebody else's event brings them, and nothing that can be looked up elsewhere.
 """
 
 import hashlib
 import hmac
 from collections.abc import Iterable, Sequence
+from collections.abc import Set as AbstractSet
 from dataclasses import replace
 from typing import Any
 
@@ -16,6 +17,7 @@ from sqlalchemy.orm import Mapped, mapped_column
 from user_management.db import jsontext
 from user_management.db.base import Base, Timestamp
 from user_management.db.session import Connection
+from user_management.journal.blotting import blotted, normal, tokens
 from user_management.journal.entries import Entry
 
 ERASED = "erased"
@@ -23,7 +25,7 @@ ERASED = "erased"
 
 
 class ErasureRow(Base):
-    """One person who was erased."""
+    """One id or address of a person who was erased."""
 
     __tablename__ = "erasures"
 
@@ -52,19 +54,21 @@ async def key(connection: Connection) -> bytes:
     return found
 
 
-async def add(connection: Connection, object_id: str) -> None:
-    """Note that a person was erased; safe to repeat."""
+async def add(connection: Connection, words: Iterable[str]) -> None:
+    """Note the id and the addresses of a person who is erased; safe to repeat."""
+    secret = await key(connection)
     await connection.execute(
-        "INSERT INTO erasures (digest) VALUES ($1) ON CONFLICT DO NOTHING", digest(await key(connection), object_id)
+        "INSERT INTO erasures (digest) SELECT unnest($1::text[]) ON CONFLICT DO NOTHING",
+        [digest(secret, normal(word)) for word in words],
     )
 
 
-async def erased(connection: Connection, ids: Iterable[str]) -> set[str]:
-    """Those of some ids that were erased."""
-    found = await connection.fetchval("SELECT key FROM erasure_key WHERE EXISTS (SELECT FROM erasures)")
-    if found is None:
+async def erased(connection: Connection, words: Iterable[str]) -> set[str]:
+    """Those of some ids and addresses that were erased."""
+    secret = await connection.fetchval("SELECT key FROM erasure_key WHERE EXISTS (SELECT FROM erasures)")
+    if secret is None:
         return set()
-    digests = {digest(found, one): one for one in set(ids)}
+    digests = {digest(secret, normal(word)): word for word in set(words)}
     rows = await connection.fetch("SELECT digest FROM erasures WHERE digest = ANY($1::text[])", list(digests))
     return {digests[row["digest"]] for row in rows}
 
@@ -85,10 +89,23 @@ def stub(entry: Entry, secret: bytes) -> Entry:
     return replace(entry, type=ERASED, object_id=None, body=body, text=jsontext.dumps(body))
 
 
+def without(entry: Entry, gone: AbstractSet[str], secret: bytes) -> Entry:
+    """An entry that says nothing of people who are gone: a stub if it is about them, else with them blotted out."""
+    if entry.type == ERASED:
+        return entry
+    if not gone.isdisjoint((*subjects(entry.data), entry.object_id or "")):
+        return stub(entry, secret)
+    body = blotted(entry.body, gone)
+    return entry if body == entry.body else replace(entry, body=body, text=jsontext.dumps(body))
+
+
 async def spared(connection: Connection, entries: Sequence[Entry]) -> list[Entry]:
-    """The entries, those about people who were erased as stubs."""
-    gone = await erased(connection, {one for entry in entries for one in subjects(entry.data)})
+    """The entries, saying nothing of people who were erased."""
+    if not await connection.fetchval("SELECT EXISTS (SELECT FROM erasures)"):
+        return list(entries)
+    named = {word for entry in entries for word in (*tokens(entry.text), *subjects(entry.data))}
+    gone = await erased(connection, named)
     if not gone:
         return list(entries)
     secret = await key(connection)
-    return [stub(entry, secret) if gone.intersection(subjects(entry.data)) else entry for entry in entries]
+    return [without(entry, gone, secret) for entry in entries]

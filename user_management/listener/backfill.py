@@ -15,7 +15,7 @@ from typing import Any
 import structlog
 
 from user_management.db.session import Connection, Pool, transaction
-from user_management.journal import checkpoints, entries
+from user_management.journal import checkpoints, entries, erasures
 from user_management.journal import cursor as cursors
 from user_management.journal.entries import Entry, Lane
 from user_management.listener import backfills
@@ -253,7 +253,9 @@ async def step_on(
 ) -> Backfill:
     """Note what was listed and move the run to its next place; the run as it then stands."""
     if run.start_position:
-        await backfills.see(connection, run, resource.name, [str(entry.body["id"]) for entry in found])
+        ids = [str(entry.body["id"]) for entry in found]
+        gone = await erasures.erased(connection, ids)
+        await backfills.see(connection, run, resource.name, [one for one in ids if one not in gone])
     moved = replace(
         run,
         partition=place.partition,

@@ -164,7 +164,7 @@ async def finish(connection: Connection, run: Backfill, *, note: str, absent: in
     """Close a run and forget what it saw."""
     now = datetime.now(UTC)
     await move(
-        connection, run, phase=Phase.DONE.value, unfinished=False, finished_at=now, note=note, absent=absent,
+        connection, run, phase=Phase.DONE.value, unfinished=False, finished_at=now, note=note, absent=absent, after="",
         deletions_capped=capped,
     )  # fmt: skip
     await connection.execute("DELETE FROM backfill_seen WHERE backfill_id = $1", run.id)

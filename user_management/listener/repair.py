@@ -11,6 +11,7 @@ from user_management.journal import checkpoints, entries
 from user_management.journal.entries import Entry, Lane, Verdict
 from user_management.journal.verifications import Finding
 from user_management.listener.backfill import answer_entry
+from user_management.listener.suspects import heard
 from user_management.mirror.engine import compare, store
 from user_management.mirror.engine.compare import Standing
 from user_management.mirror.engine.record import record, report
@@ -42,7 +43,7 @@ class Plan:
 async def reread(pool: Pool, finding: Finding) -> Finding:
     """The finding, about the row as it is now."""
     async with pool.acquire() as connection:
-        row = (await store.rows(connection, finding.resource, [finding.object_id])).get(finding.object_id)
+        row = await store.row(connection, finding.resource, finding.object_id)
     return replace(finding, position=row.position if row else 0)
 
 
@@ -56,9 +57,12 @@ async def plan(pool: Pool, workos: WorkOS, resources: Sequence[Resource], found:
 async def plan_one(pool: Pool, workos: WorkOS, resource: Resource, finding: Finding) -> Plan:
     """What is to be done about one finding."""
     asked_at = datetime.now(UTC)
-    said = await objects.get(workos, resource.listing.path, finding.object_id)
+    found = await objects.get(workos, resource.listing.path, finding.object_id)
     async with pool.acquire() as connection:
-        row = (await store.rows(connection, resource.name, [finding.object_id])).get(finding.object_id)
+        said = None if found is None else (await heard(connection, resource, [found]))[0]
+        row = await store.row(connection, resource.name, finding.object_id)
+    if found is not None and said is None:
+        return Plan(finding, NOTHING, "it is of a person who was erased")
     if (row.position if row else 0) != finding.position:
         return Plan(finding, NOTHING, "it changed since it was found")
     if said is not None and row is not None and row.deleted_at is not None:
@@ -74,7 +78,7 @@ async def carry_out(pool: Pool, resources: Sequence[Resource], plan: Plan) -> st
     began = time.perf_counter()
     async with transaction(pool) as connection:
         await checkpoints.lock(connection)
-        row = (await store.rows(connection, resource.name, [plan.finding.object_id])).get(plan.finding.object_id)
+        row = await store.row(connection, resource.name, plan.finding.object_id)
         if (row.position if row else 0) != plan.finding.position:
             return "left alone: it changed since it was found"
         recorded = await record(connection, resources, [await entry_for(connection, resource, plan)])

@@ -11,13 +11,14 @@ import json
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from user_management.db.session import Connection, Pool
 from user_management.errors import Wait
 from user_management.journal import cursor as cursors
-from user_management.journal import erasures, redaction
+from user_management.journal import entries, erasures
+from user_management.journal.entries import Lane
 from user_management.journal.timestamps import parse
 from user_management.journal.verifications import Finding, Key, Page
 from user_management.mirror.engine import compare, store
@@ -88,12 +89,9 @@ def behind(one: Key, other: Key) -> bool:
 
 
 def digest(resource: Resource, said: Sequence[dict[str, Any]]) -> str:
-    """The hash of WorkOS's objects, without secrets and without what is composed of other objects."""
+    """The hash of what WorkOS said, without what is composed of other objects."""
     embedded = resource.merge.embedded
-    lines = [
-        json.dumps({k: v for k, v in redaction.clean(one)[0].items() if k not in embedded}, sort_keys=True)
-        for one in said
-    ]
+    lines = [json.dumps({k: v for k, v in one.items() if k not in embedded}, sort_keys=True) for one in said]
     return hashlib.sha256("\n".join(lines).encode(errors="backslashreplace")).hexdigest()
 
 
@@ -148,19 +146,30 @@ def within(resource: Resource) -> str:
 async def look(pool: Pool, workos: WorkOS, segment: Segment) -> Looked:
     """Read a page and compare it with the rows that should stand for it."""
     page = await fetch(pool, workos, segment)
-    end = max_key(page.objects) if page.after and page.objects else None
-    said = {str(one["id"]): one for one in page.objects}
     async with pool.acquire() as connection:
+        told = await heard(connection, segment.resource, page.objects)
+        said = {one["id"]: one for one in told if one is not None}
+        end = max_key(list(said.values()) or page.objects) if page.after and page.objects else None
         rows = await store.rows(connection, segment.resource.name, list(said))
         rows |= await unlisted(connection, segment, end, list(said))
-        erased = await erasures.erased(connection, list(said))
         at = await connection.fetchval("SELECT clock_timestamp()")
     suspects = tuple(
         Suspect(segment.resource, one, said.get(one), rows.get(one))
         for one in sorted(said.keys() | rows.keys())
-        if one not in erased and compare.judge(segment.resource, rows.get(one), said.get(one))[0] is not Standing.EQUAL
+        if compare.judge(segment.resource, rows.get(one), said.get(one))[0] is not Standing.EQUAL
     )
-    return Looked(segment, end, len(said), digest(segment.resource, page.objects), suspects, len(erased), at)
+    erased = len(page.objects) - len(said)
+    return Looked(segment, end, len(page.objects), digest(segment.resource, list(said.values())), suspects, erased, at)
+
+
+async def heard(
+    connection: Connection, resource: Resource, said: Sequence[dict[str, Any]]
+) -> list[dict[str, Any] | None]:
+    """What WorkOS says as it would be recorded: without secrets and without people who were erased (None: one)."""
+    at = datetime.now(UTC)
+    told = [entries.of_object(one, lane=Lane.LIST, type=resource.listed, at=at) for one in said]
+    kept = await erasures.spared(connection, told)
+    return [None if one.type == erasures.ERASED else dict(one.body) for one in kept]
 
 
 async def unlisted(connection: Connection, segment: Segment, end: Key | None, listed: list[str]) -> dict[str, Row]:
@@ -193,9 +202,10 @@ async def settled(pool: Pool, since: datetime, *, hold_back: float, patience: fl
 
 async def again(pool: Pool, workos: WorkOS, suspect: Suspect) -> tuple[Standing, Finding]:
     """Look at a suspect a second time, on both sides, and judge it."""
-    said = await objects.get(workos, suspect.resource.listing.path, suspect.id)
+    found = await objects.get(workos, suspect.resource.listing.path, suspect.id)
     async with pool.acquire() as connection:
-        row = (await store.rows(connection, suspect.resource.name, [suspect.id])).get(suspect.id)
+        said = None if found is None else (await heard(connection, suspect.resource, [found]))[0]
+        row = await store.row(connection, suspect.resource.name, suspect.id)
     standing, keys = compare.judge(suspect.resource, row, said)
     if standing is not Standing.EQUAL and (compare.moved(suspect.row, row) or changed(suspect, said)):
         standing = Standing.IN_FLIGHT
@@ -207,8 +217,8 @@ def changed(suspect: Suspect, said: dict[str, Any] | None) -> bool:
     """Whether WorkOS says something else than at the first look; a list need not show what is asked for by name."""
     if suspect.said is None or said is None:
         return suspect.said is not said
-    before, _ = redaction.clean(suspect.said)
-    return bool(compare.differing(suspect.resource, before, said))
+    shared = {key: value for key, value in said.items() if key in suspect.said}
+    return bool(compare.differing(suspect.resource, suspect.said, shared))
 
 
 async def settle(

@@ -13,13 +13,13 @@ from user_management.db.base import Base
 from user_management.db.session import Connection
 from user_management.errors import Conflict, NotFound
 from user_management.journal import checkpoints, entries, erasures
+from user_management.journal.blotting import BLOT, blotted, is_id, normal, tokens
 from user_management.mirror.engine import provisional, store
 from user_management.mirror.engine.fold import Folded
 from user_management.mirror.engine.resource import Resource
 
 PATIENCE = 24 * 3600.0
-"""Seconds that searching a very large journal may take."""
-BLOT = "[erased]"
+"""Seconds that searching a very large journal may take; nobody waits for it."""
 
 
 class NobodyThere(NotFound):
@@ -32,120 +32,129 @@ class InTheWay(Conflict):
 
 @dataclass(slots=True)
 class Traces:
-    """Where a person is found: the words that name them, the positions in the journal, the rows, by table."""
+    """Where a person is found: what names them, positions in the journal up to `head`, rows by table."""
 
     id: str
-    words: tuple[str, ...]
+    words: frozenset[str]
+    head: int
     positions: list[int] = field(default_factory=list)
     rows: dict[str, list[str]] = field(default_factory=dict)
     alive: bool = False
 
 
-async def trace(connection: Connection, resources: Sequence[Resource], people: Resource, object_id: str) -> Traces:
-    """Find a person; `NobodyThere` if there is no trace of them."""
-    words = (object_id, *await addresses(connection, people, object_id))
-    found = Traces(object_id, words)
+async def trace(
+    connection: Connection, resources: Sequence[Resource], people: Resource, object_id: str, also: Sequence[str] = ()
+) -> Traces:
+    """Find a person, and whatever `also` names them, while everybody goes on; `NobodyThere` if nobody has that id."""
+    if not is_id(object_id) or not await known(connection, people, object_id):
+        raise NobodyThere(f"Nobody called {object_id} is known here.")
+    head = (await checkpoints.read(connection))[checkpoints.HEAD]
+    words = frozenset({object_id, *map(normal, also), *await addresses(connection, people, object_id)})
+    found = Traces(object_id, words, head)
     found.positions = await mentions(connection, "journal", "position", words)
     for resource in resources:
         found.rows[resource.name] = await mentions(connection, resource.name, "id", words)
-    row = (await store.rows(connection, people.name, [object_id])).get(object_id)
+    row = await store.row(connection, people.name, object_id)
     found.alive = row is not None and row.deleted_at is None
-    if not found.positions and row is None:
-        raise NobodyThere(f"Nobody called {object_id} is known here.")
     return found
 
 
-async def addresses(connection: Connection, people: Resource, object_id: str) -> list[str]:
+async def known(connection: Connection, people: Resource, object_id: str) -> bool:
+    """Whether there is, was, or was erased a person of this id."""
+    if await erasures.erased(connection, [object_id]):
+        return True
+    found: bool = await connection.fetchval(
+        f"SELECT EXISTS (SELECT FROM {people.name} WHERE id = $1) OR EXISTS "
+        "(SELECT FROM journal WHERE object_id = $1 AND type LIKE $2)",
+        object_id, f"{people.object}.%",
+    )  # fmt: skip
+    return found
+
+
+async def addresses(connection: Connection, people: Resource, object_id: str) -> set[str]:
     """Every e-mail address a person ever had, by what the journal and the copy say."""
     records = await connection.fetch(
-        f"""
-        SELECT DISTINCT address FROM (
-          SELECT coalesce(body->'data'->>'email', body->>'email') FROM journal WHERE object_id = $1
-          UNION ALL SELECT body->>'email' FROM {people.name} WHERE id = $1) found (address)
-        WHERE address LIKE '%@%'
-        """,
+        f"SELECT body::text AS body FROM journal WHERE object_id = $1 "
+        f"UNION ALL SELECT body::text FROM {people.name} WHERE id = $1",
         object_id, timeout=PATIENCE,
     )  # fmt: skip
-    return sorted({record["address"].lower() for record in records})
+    bodies = [jsontext.loads(record["body"]) for record in records]
+    objects = [body.get("data", body) for body in bodies if isinstance(body, dict)]
+    told = [one.get("email") for one in objects if isinstance(one, dict)]
+    return {normal(email) for email in told if isinstance(email, str) and tokens(email) == {normal(email)}}
 
 
-async def mentions(connection: Connection, table: str, key: str, words: Sequence[str]) -> list[Any]:
-    """The keys of the rows in which one of some words stands, whatever its case."""
+async def mentions(
+    connection: Connection, table: str, key: str, words: frozenset[str], where: str = "true", *values: Any
+) -> list[Any]:
+    """The keys of the rows in which one of some words may stand, whatever its case; a closer look decides."""
     records = await connection.fetch(
-        f"SELECT {key} AS key FROM {table} one WHERE EXISTS (SELECT FROM unnest($1::text[]) word "
-        f"WHERE position(lower(word) IN lower(one::text)) > 0) ORDER BY 1",
-        list(words), timeout=PATIENCE,
+        f"SELECT {key} AS key, one::text AS text FROM {table} one WHERE {where} AND EXISTS "
+        f"(SELECT FROM unnest(${len(values) + 1}::text[]) word WHERE position(lower(word) IN lower(one::text)) > 0) "
+        "ORDER BY 1",
+        *values, sorted(words), timeout=PATIENCE,
     )  # fmt: skip
-    return [record["key"] for record in records]
+    return [record["key"] for record in records if not words.isdisjoint(tokens(plain(record["text"])))]
 
 
-async def erase(connection: Connection, resources: Sequence[Resource], people: Resource, object_id: str) -> Traces:
-    """Erase a person, in the caller's transaction, which holds every writer up; safe to repeat."""
+def plain(text: str) -> str:
+    """The text of a row as PostgreSQL prints it, without the quotes it doubles."""
+    return text.replace('""', '"')
+
+
+async def erase(connection: Connection, resources: Sequence[Resource], found: Traces) -> None:
+    """Erase a person who was traced, in the caller's transaction, which holds up every writer; safe to repeat."""
     await checkpoints.lock(connection)
     async with provisional.lifted(connection):
-        found = await trace(connection, resources, people, object_id)
-        await erasures.add(connection, object_id)
+        await catch_up(connection, resources, found)
+        await erasures.add(connection, found.words)
         await forget_places(connection, found)
-        others = await namesakes(connection, people, found)
-        for position in found.positions:
-            await rewrite(connection, position, found, others)
+        await rewrite(connection, found)
         for resource in resources:
-            await forget_rows(connection, resource, found, others)
-    return found
+            await forget_rows(connection, resource, found)
 
 
-async def namesakes(connection: Connection, people: Resource, found: Traces) -> set[str]:
-    """Other people with one of the same addresses: an address that was freed is theirs now, and stays."""
-    records = await connection.fetch(
-        f"SELECT id FROM {people.name} WHERE lower(body->>'email') = ANY($1::text[]) AND id <> $2",
-        list(found.words), found.id,
-    )  # fmt: skip
-    return {record["id"] for record in records}
+async def catch_up(connection: Connection, resources: Sequence[Resource], found: Traces) -> None:
+    """Find what has come since the person was traced: entries, and the rows they are about."""
+    later = await mentions(connection, "journal", "position", found.words, "position > $1", found.head)
+    touched = await connection.fetch("SELECT body::text AS body FROM journal WHERE position > $1", found.head)
+    ids = sorted({word for record in touched for word in tokens(record["body"])})
+    found.positions = sorted({*found.positions, *later})
+    for resource in resources:
+        rows = await mentions(connection, resource.name, "id", found.words, "id = ANY($1::text[])", ids)
+        found.rows[resource.name] = sorted({*found.rows[resource.name], *rows})
 
 
-async def rewrite(connection: Connection, position: int, found: Traces, others: set[str]) -> None:
-    """Leave a stub of an entry about the person; blot the person out of an entry about somebody else."""
-    entry = await entries.get(connection, position)
-    if entry is None:
-        return
-    about = erasures.subjects(entry.data)
-    if found.id in (*about, entry.object_id):
-        entry = erasures.stub(entry, await erasures.key(connection))
-        await connection.execute("DELETE FROM failures WHERE position = $1", position)
-    else:
-        body = blotted(entry.body, found.id if others.intersection(about) else found.words)
-        entry = replace(entry, body=body, text=jsontext.dumps(body))
-        await connection.execute("UPDATE failures SET error = $2 WHERE position = $1", position, BLOT)
-    await connection.execute(
+async def rewrite(connection: Connection, found: Traces) -> None:
+    """Leave stubs of the entries about the person; blot the person out of those about somebody else."""
+    secret = await erasures.key(connection)
+    read = [await entries.get(connection, position) for position in found.positions]
+    clean = [erasures.without(entry, found.words, secret) for entry in read if entry is not None]
+    await connection.executemany(
         "UPDATE journal SET type = $2, object_id = $3, body = $4::text::json WHERE position = $1",
-        position, entry.type, entry.object_id, entry.text,
+        [(entry.position, entry.type, entry.object_id, entry.text) for entry in clean],
+    )
+    await connection.execute(
+        "DELETE FROM failures WHERE position = ANY($1::bigint[])",
+        [entry.position for entry in clean if entry.type == erasures.ERASED],
+    )
+    await connection.execute(
+        "UPDATE failures SET error = $2 WHERE position = ANY($1::bigint[])", found.positions, BLOT
     )  # fmt: skip
 
 
-async def forget_rows(connection: Connection, resource: Resource, found: Traces, others: set[str]) -> None:
+async def forget_rows(connection: Connection, resource: Resource, found: Traces) -> None:
     """Delete the rows about a person; blot the person out of other rows."""
     rows = await store.rows(connection, resource.name, found.rows[resource.name])
     theirs = [key for key, row in rows.items() if found.id in (key, *erasures.subjects(row.body))]
     await connection.execute(f"DELETE FROM {resource.name} WHERE id = ANY($1::text[])", theirs)
-    kept = {key: row for key, row in rows.items() if key not in theirs}
-    folded = Folded({}, changed=set(kept))
-    for key, row in kept.items():
-        body = blotted(row.body, found.id if others.intersection(erasures.subjects(row.body)) else found.words)
-        folded.rows[key] = replace(row, body=body)
+    folded = Folded({})
+    for key, row in rows.items():
+        body = blotted(row.body, found.words)
+        if key not in theirs and body != row.body:
+            folded.rows[key] = replace(row, body=body)
+            folded.changed.add(key)
     await store.write(connection, resource, folded, resource.name)
-
-
-def blotted(value: Any, words: str | Sequence[str]) -> Any:
-    """A value in which nothing names the person: not their id, not their addresses, no object that bears their id."""
-    terms = (words,) if isinstance(words, str) else tuple(words)
-    if isinstance(value, dict):
-        if value.get("id") in terms:
-            return {"id": BLOT}
-        return {key: blotted(item, terms) for key, item in value.items()}
-    if isinstance(value, list):
-        return [blotted(item, terms) for item in value]
-    hit = isinstance(value, str) and any(term.lower() in value.lower() for term in terms)
-    return BLOT if hit else value
 
 
 async def forget_places(connection: Connection, found: Traces) -> None:
@@ -162,7 +171,7 @@ async def forget_places(connection: Connection, found: Traces) -> None:
 
 
 async def remains(connection: Connection, found: Traces) -> dict[str, int]:
-    """How many rows of which tables still name the person: what a search of a whole dump would find."""
+    """How many rows of which tables still name the person: what a search of a whole dump for these words would find."""
     counts = {
         table.name: len(await mentions(connection, table.name, "1", found.words))
         for table in Base.metadata.sorted_tables

@@ -29,10 +29,10 @@ def names(resource: Resource) -> tuple[str, ...]:
 
 def values(resource: Resource, folded: Folded, key: str) -> tuple[Any, ...]:
     """A folded row as its columns hold it."""
-    row = folded.rows[key]
-    columns = folded.columns.get(key) or resource.column_values(row.body, live=row.deleted_at is None)
-    body = jsontext.dumps(row.body)
-    return (row.id, row.created_at, row.updated_at, row.deleted_at, row.position, body, *columns)
+    one = folded.rows[key]
+    columns = folded.columns.get(key) or resource.column_values(one.body, live=one.deleted_at is None)
+    body = jsontext.dumps(one.body)
+    return (one.id, one.created_at, one.updated_at, one.deleted_at, one.position, body, *columns)
 
 
 @cache
@@ -65,6 +65,11 @@ async def rows(connection: Connection, table: str, ids: Sequence[str]) -> dict[s
         return {}
     found = await connection.fetch(f"SELECT {', '.join(SHARED_COLUMNS)} FROM {table} WHERE id = ANY($1::text[])", ids)
     return {record["id"]: of_record(record) for record in found}
+
+
+async def row(connection: Connection, table: str, object_id: str) -> Row | None:
+    """One row, or its tombstone."""
+    return (await rows(connection, table, [object_id])).get(object_id)
 
 
 async def graves(

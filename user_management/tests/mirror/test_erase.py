@@ -6,8 +6,9 @@ import pytest
 
 from user_management.db.base import Base
 from user_management.db.session import Pool, transaction
-from user_management.journal import entries
-from user_management.listener import backfills
+from user_management.journal import entries, verifications
+from user_management.journal.verifications import ASKED
+from user_management.listener import backfills, verify
 from user_management.listener.worker import Listener
 from user_management.mirror.engine import catalog, erase
 from user_management.mirror.engine.erase import NobodyThere, Traces
@@ -34,8 +35,11 @@ async def ada(listener: Listener, local: LocalWorkOS) -> dict[str, Any]:
 
 async def erased(pool: Pool, user: dict[str, Any]) -> Traces:
     """Erase a user."""
+    async with pool.acquire() as connection:
+        found = await erase.trace(connection, catalog.resources(), users, user["id"])
     async with transaction(pool) as connection:
-        return await erase.erase(connection, catalog.resources(), users, user["id"])
+        await erase.erase(connection, catalog.resources(), found)
+    return found
 
 
 async def dump(pool: Pool) -> str:
@@ -112,8 +116,77 @@ async def test_who_is_mentioned_elsewhere_is_blotted_out(
     await copies.assert_equal_to_journal(pool)
 
 
-async def test_erasing_twice_and_erasing_nobody(pool: Pool, ada: dict[str, Any]) -> None:
-    """There is no trace left to erase, and that is said."""
+async def test_erasing_twice_cleans_what_came_back(pool: Pool, ada: dict[str, Any]) -> None:
+    """Whoever was erased is known by their id, and can be erased again."""
     await erased(pool, ada)
-    with pytest.raises(NobodyThere):
-        await erased(pool, ada)
+    await pool.execute("INSERT INTO backfill_seen VALUES (1, 'users', $1)", ada["id"])
+    await erased(pool, ada)
+    assert names(await dump(pool), ada) == []
+
+
+@pytest.mark.parametrize("text", ["", "o", "user_", "org_1", "user_nobody", "ada@example.com", "user_\x00"])
+async def test_what_is_nobody_is_not_erased(pool: Pool, ada: dict[str, Any], text: str) -> None:
+    """A piece of an id, another kind of id or an empty variable destroys nothing."""
+    before = await dump(pool)
+    async with pool.acquire() as connection:
+        with pytest.raises(NobodyThere):
+            await erase.trace(connection, catalog.resources(), users, text)
+    assert await dump(pool) == before
+
+
+async def test_whose_name_contains_theirs_is_not_touched(
+    pool: Pool, listener: Listener, local: LocalWorkOS, ada: dict[str, Any]
+) -> None:
+    """`xada@example.com` and `ada@example.com.au` are other people."""
+    others = [await local.user(email) for email in ("xada@example.com", "ada@example.com.au", "x.ada@example.com")]
+    await copies.drain(listener)
+    await erased(pool, ada)
+    copy = await copies.live(pool, "users")
+    assert [copy[one["id"]]["email"] for one in others] == [one["email"] for one in others]
+    await copies.assert_equal_to_journal(pool)
+
+
+async def test_what_others_events_say_of_them_later_is_blotted_out(pool: Pool, ada: dict[str, Any]) -> None:
+    """As the actor of something, in somebody's metadata, even as a key."""
+    await erased(pool, ada)
+    body = {
+        "object": "event", "id": "event_late", "event": "organization.created", "created_at": ada["created_at"],
+        "context": {"actor": {"id": ada["id"], "name": "Ada Lovelace", "source": "dashboard"}},
+        "data": {"object": "organization", "id": "org_late", "name": "Engines", "domains": [], "external_id": None,
+                 "metadata": {"owner": "write to countess@example.com.", "ADA@example.com": "first"},
+                 "created_at": ada["created_at"], "updated_at": ada["created_at"]},
+    }  # fmt: skip
+    async with transaction(pool) as connection:
+        await record(connection, catalog.resources(), [entries.of_event(body, received_at=START)])
+    kept = (await copies.live(pool, "organizations"))["org_late"]["metadata"]
+    assert kept == {"owner": "write to [erased].", "[erased]": "first"}
+    assert names(await dump(pool), ada) == []
+    await copies.assert_equal_to_journal(pool)
+
+
+async def test_an_odd_character_of_somebody_elses_is_in_nobodys_way(
+    pool: Pool, listener: Listener, local: LocalWorkOS, ada: dict[str, Any]
+) -> None:
+    """PostgreSQL cannot read a NUL out of JSON; it need not be asked to."""
+    await local.user("odd@example.com", first_name="a\x00b")
+    await local.call("PUT", f"/user_management/users/{ada['id']}", {"first_name": "A\x00"})
+    await copies.drain(listener)
+    await erased(pool, ada)
+    assert names(await dump(pool), ada) == []
+
+
+async def test_a_verification_misses_nobody_who_was_erased(
+    pool: Pool, listener: Listener, local: LocalWorkOS, ada: dict[str, Any]
+) -> None:
+    """Neither them nor their memberships, though WorkOS has both; and it writes down nothing of them."""
+    there = await local.organization("Engines")
+    await local.call("PUT", f"/organizations/{there['id']}", {"metadata": {"owner": "countess@example.com"}})
+    await copies.drain(listener)
+    await erased(pool, ada)
+    async with copies.following(listener):
+        run = await verify.begin(pool, catalog.resources(), kind=ASKED, share=1.0)
+        while run.finished_at is None:
+            run = await verify.advance(pool, listener.workos, catalog.resources(), run, pages=2, hold_back=0.0)
+    async with pool.acquire() as connection:
+        assert await verifications.findings(connection, run) == []
+    assert names(await dump(pool), ada) == []

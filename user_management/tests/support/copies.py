@@ -82,11 +82,17 @@ async def begin(listener: Listener) -> None:
     await start.prepare(listener.pool, listener.resources, listener.types, margin=600)
 
 
+async def follows(pool: Pool) -> bool:
+    """Whether a poll that surely began after the listing has reached the end of the feed."""
+    return await pool.fetchval("SELECT drained_at > (SELECT max(listed_at) FROM backfills) FROM cursor") is True
+
+
 async def fill(listener: Listener) -> None:
     """Take the backfill that was asked for to its end, with one drain between listing and confirming."""
     async with listener.pool.acquire() as connection:
         run = await backfills.unfinished(connection)
     assert run is not None
     await backfill.list_all(listener.pool, listener.workos, listener.resources, run)
-    await drain(listener)
+    while not await follows(listener.pool):
+        await drain(listener)
     assert await backfill.run(listener.pool, listener.workos, listener.resources, max_deletions=100)
