@@ -13,7 +13,7 @@ import pytest
 from user_management.db import embedded, schema, session
 from user_management.db.session import Connection, Pool
 from user_management.journal import checkpoints, cursor
-from user_management.listener.daemon import Listener, Pace
+from user_management.listener.worker import Listener, Pace
 from user_management.mirror.engine import catalog
 from user_management.services.workos.client import WorkOS
 from user_management.tests.support.local_workos import LocalWorkOS

@@ -9,7 +9,7 @@ from user_management.cli import edge
 from user_management.cli.edge import Desk
 from user_management.listener import daemon, lease
 from user_management.listener.__main__ import pace
-from user_management.listener.daemon import Listener
+from user_management.listener.worker import Listener
 from user_management.mirror.engine import catalog
 from user_management.services.workos import budget, client
 from user_management.services.workos.client import WorkOS

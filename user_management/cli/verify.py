@@ -8,7 +8,7 @@ from typing import Annotated, Any, Final
 import typer
 from rich.markup import escape
 from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
-from rich.table import Table
+from rich.table import Column, Table
 
 from user_management.cli import edge, follow
 from user_management.cli.edge import Desk
@@ -195,7 +195,7 @@ def show(found: Found, *, as_json: bool) -> None:
 
 def table(found: Found) -> Table:
     """How many objects of each resource stood how."""
-    lines = Table("resource", *(standing.value for standing in STANDINGS))
+    lines = Table(Column("resource", no_wrap=True), *(standing.value for standing in STANDINGS), padding=0)
     for name, counts in found.counts.items():
         lines.add_row(name, *(f"{counts.get(standing.value, 0):,}" for standing in STANDINGS))
     return lines

@@ -13,9 +13,9 @@ from user_management import telemetry
 from user_management.db import schema, session
 from user_management.db.session import Connection, DatabaseUnavailable, Pool
 from user_management.errors import Misconfigured
-from user_management.listener import daemon, monitoring
+from user_management.listener import daemon, monitoring, worker
 from user_management.listener.backoff import Backoff
-from user_management.listener.daemon import Listener, Pace
+from user_management.listener.worker import Listener, Pace
 from user_management.mirror.engine import catalog
 from user_management.services.workos import budget, client
 from user_management.settings import Settings, Source
@@ -90,7 +90,7 @@ async def listen(settings: Settings) -> None:
         ),
     ):
         backoff = Backoff(settings.backoff_initial, settings.backoff_max)
-        await daemon.unless_stopping(stopping, check_database(url, backoff))
+        await worker.unless_stopping(stopping, check_database(url, backoff))
         if not stopping.is_set():
             await follow(settings, pool, source, stopping)
 

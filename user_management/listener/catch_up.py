@@ -94,8 +94,14 @@ def plan(cursor: Cursor, page: events.Page) -> Plan:
     return Plan(cursor.event_at - HOLD_BACK, cursor.now - HOLD_BACK, min(max(span * PAGES, SHORTEST), LONGEST))
 
 
-async def run(pool: Pool, workos: WorkOS, resources: Sequence[Resource], types: Sequence[str], cursor: Cursor,
-              page: events.Page) -> int:  # fmt: skip
+async def run(  # noqa: PLR0917  where, from whom, for what, and from which place on
+    pool: Pool,
+    workos: WorkOS,
+    resources: Sequence[Resource],
+    types: Sequence[str],
+    cursor: Cursor,
+    page: events.Page,
+) -> int:
     """Record everything up to a hold-back ago, then leave the rest to the usual poll; how many events were new."""
     plans, new = plan(cursor, page), 0
     began = plans.at

@@ -103,14 +103,22 @@ async def commit(pool: Pool, resources: Sequence[Resource], fetched: Fetched) ->
             await cursors.advance(connection, old=fetched.cursor, event_id=place.event_id, event_at=place.occurred_at)
         drained = fetched.page.end and (place is not None or not any(entry.identified for entry in told))
         if drained:
-            ago = timedelta(seconds=time.monotonic() - fetched.asked)
-            await cursors.drained(connection, await cursors.clock(connection) - ago)
+            await cursors.drained(connection, await clock_at(connection, fetched.asked))
         if recorded is not None and spans.recording():
             await link_writes(connection, recorded)
     if recorded is not None:
         report(recorded, Lane.EVENTS, began=began)
         report_delay(recorded, fetched)
     return Pulled(recorded, drained, moved=place is not None)
+
+
+async def clock_at(connection: Connection, asked: float) -> datetime:
+    """What the database's clock showed, at the latest, at a moment of `time.monotonic`; never later than it was.
+
+    The time since is measured once the clock was told: a database that takes long to tell it makes nothing fresher.
+    """
+    now = await cursors.clock(connection)
+    return now - timedelta(seconds=time.monotonic() - asked)
 
 
 async def ahead(connection: Connection, told: Sequence[Entry], new: Sequence[Entry], cursor: Cursor) -> Entry | None:

@@ -8,6 +8,7 @@ from enum import StrEnum
 from typing import Any
 
 from user_management.journal.timestamps import parse
+from user_management.services.workos.bucket import Priority
 from user_management.services.workos.client import WorkOS
 from user_management.services.workos.commands import Command, Trace
 from user_management.services.workos.errors import (
@@ -84,7 +85,7 @@ async def look(workos: WorkOS, command: Command, fields: Mapping[str, Any], *, s
 async def shown(workos: WorkOS, trace: Trace) -> list[dict[str, Any]]:
     """The objects WorkOS shows in one place."""
     try:
-        answer = await workos.request("get", trace.path, params=trace.params)
+        answer = await workos.at(Priority.WRITE).request("get", trace.path, params=trace.params)
     except ObjectNotFound:
         return []
     found = [answer] if trace.params is None else envelope(answer)

@@ -4,7 +4,7 @@ from collections.abc import Awaitable, Callable, Iterator
 from dataclasses import dataclass
 
 from user_management.listener import backfill, daemon
-from user_management.listener.daemon import Listener
+from user_management.listener.worker import Listener
 from user_management.tests.chaos import simulator_checks, simulator_world
 from user_management.tests.chaos.cuts import Cut, Kind, Process
 from user_management.tests.chaos.simulator import Failure, Simulator

@@ -16,7 +16,7 @@ from user_management.db import session
 from user_management.db.session import Pool
 from user_management.journal.watch import Watcher
 from user_management.listener import backfills, daemon
-from user_management.listener.daemon import Listener, Pace
+from user_management.listener.worker import Listener, Pace
 from user_management.mirror.engine import catalog
 from user_management.sandbox import users
 from user_management.sandbox.application import create_app as create_sandbox

@@ -12,7 +12,7 @@ from user_management.db import embedded, schema
 from user_management.db.session import Pool, transaction
 from user_management.journal.entries import Entry
 from user_management.listener import backfills
-from user_management.listener.daemon import Listener
+from user_management.listener.worker import Listener
 from user_management.mirror.engine import catalog
 from user_management.mirror.engine.record import record
 from user_management.tests.cli.conftest import Run

@@ -9,7 +9,7 @@ from user_management.db.session import Pool
 from user_management.journal import verifications
 from user_management.journal.verifications import ROLLING
 from user_management.listener import rolling, suspects
-from user_management.listener.daemon import Listener, Pace
+from user_management.listener.worker import Listener, Pace
 from user_management.tests.cli.commands import Command
 from user_management.tests.support import copies, processes
 from user_management.tests.support.local_workos import LocalWorkOS

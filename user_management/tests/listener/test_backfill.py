@@ -8,7 +8,7 @@ from user_management.db.session import Pool, transaction
 from user_management.journal import cursor as cursors
 from user_management.listener import backfill, backfills, start
 from user_management.listener.backfills import Backfill
-from user_management.listener.daemon import Listener
+from user_management.listener.worker import Listener
 from user_management.mirror.engine import catalog
 from user_management.services.workos.errors import WorkOSUnavailable
 from user_management.tests.support import copies

@@ -1,7 +1,7 @@
 """The whole path: what happens at WorkOS is in the copy, all of it and nothing else."""
 
 from user_management.db.session import Pool
-from user_management.listener.daemon import Listener
+from user_management.listener.worker import Listener
 from user_management.tests.support import copies
 from user_management.tests.support.local_workos import LocalWorkOS
 

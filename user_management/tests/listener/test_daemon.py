@@ -9,8 +9,8 @@ import pytest
 
 from user_management.db import session
 from user_management.db.session import Pool
-from user_management.listener import daemon, lease
-from user_management.listener.daemon import Listener
+from user_management.listener import daemon, lease, worker
+from user_management.listener.worker import Listener
 from user_management.sandbox.feed import Feed
 from user_management.tests.support import copies
 from user_management.tests.support.local_workos import LocalWorkOS
@@ -32,7 +32,7 @@ async def running(*listeners: Listener) -> AsyncIterator[list[asyncio.Task[None]
 
 def another(listener: Listener) -> Listener:
     """A second listener on the same database and WorkOS."""
-    return replace(listener, name=daemon.name_of_this_process(), stopping=asyncio.Event())
+    return replace(listener, name=worker.name_of_this_process(), stopping=asyncio.Event())
 
 
 async def equal(pool: Pool, local: LocalWorkOS) -> bool:

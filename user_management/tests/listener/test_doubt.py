@@ -11,8 +11,8 @@ from structlog.testing import capture_logs
 from user_management.db.session import Pool
 from user_management.journal.cursor import Cursor
 from user_management.listener import daemon, doubt, pull
-from user_management.listener.daemon import Listener
 from user_management.listener.doubt import CursorLost, Doubt, Trust
+from user_management.listener.worker import Listener
 from user_management.tests.listener.test_daemon import another, equal, ready, running
 from user_management.tests.support import copies
 from user_management.tests.support.local_workos import LocalWorkOS

@@ -11,7 +11,7 @@ from user_management.errors import Misconfigured
 from user_management.journal import cursor as cursors
 from user_management.journal.cursor import CursorMoved
 from user_management.listener import pull
-from user_management.listener.daemon import Listener
+from user_management.listener.worker import Listener
 from user_management.services.workos.errors import BadAnswer, WorkOSUnavailable
 from user_management.services.workos.events import Page
 from user_management.tests.support import copies

@@ -12,7 +12,7 @@ from user_management.db.session import Pool
 from user_management.journal import verifications
 from user_management.journal.verifications import ASKED, Finding, Verification
 from user_management.listener import repair, suspects, verify
-from user_management.listener.daemon import Listener
+from user_management.listener.worker import Listener
 from user_management.mirror.engine import catalog, why
 from user_management.tests.support import copies
 from user_management.tests.support.local_workos import LocalWorkOS

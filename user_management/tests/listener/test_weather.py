@@ -1,22 +1,23 @@
 """Weather: a database that is read-only, full or cut off, and a source that talks nonsense, are outlived."""
 
+import asyncio
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from dataclasses import replace
-from typing import Any
+from typing import Any, cast
 from urllib.parse import urlsplit
 
 import httpx
 import pytest
 
 from user_management.db import session
-from user_management.db.session import Pool
+from user_management.db.session import Connection, Pool
 from user_management.journal import cursor as cursors
 from user_management.journal import freshness
 from user_management.journal.freshness import Freshness, State
-from user_management.listener import backfills, daemon, pull
-from user_management.listener.daemon import Listener
+from user_management.listener import backfills, daemon, pull, worker
+from user_management.listener.worker import Listener
 from user_management.sandbox.feed import Feed
 from user_management.tests.listener.test_daemon import cut, equal, ready, running
 from user_management.tests.support import copies
@@ -104,7 +105,7 @@ async def test_a_full_or_slow_database_is_waited_for(
     await local.activity(40)
     await pool.execute(weather)
     error = await failing(pool, lambda: daemon.poll(listener))
-    assert daemon.reason(error) == reason
+    assert worker.reason(error) == reason
     await pool.execute("DROP FUNCTION full_disk CASCADE")
     await copies.drain(listener)
     await copies.assert_equal_to_source(pool, local)
@@ -248,3 +249,19 @@ async def capped(pool: Pool) -> bool:
     async with pool.acquire() as connection:
         run = await backfills.latest(connection)
     return run is not None and run.deletions_capped
+
+
+async def test_a_database_that_takes_long_to_tell_the_time_makes_nothing_fresher(pool: Pool) -> None:
+    """Found by a storm: the question was held up on its way, and the copy was called complete up to a later moment."""
+
+    class HeldUp:
+        """A connection whose statements arrive late."""
+
+        async def fetchval(self, query: str) -> Any:
+            """The answer, once the way is free."""
+            await asyncio.sleep(0.05)
+            return await pool.fetchval(query)
+
+    asked = time.monotonic()
+    late = await pool.fetchval("SELECT clock_timestamp()")
+    assert await pull.clock_at(cast("Connection", HeldUp()), asked) <= late

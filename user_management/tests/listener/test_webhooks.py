@@ -13,7 +13,7 @@ from user_management.journal import cursor as cursors
 from user_management.journal import entries, webhooks
 from user_management.listener import webhooks as listening
 from user_management.listener.burst import MOST, Burst
-from user_management.listener.daemon import Listener
+from user_management.listener.worker import Listener
 from user_management.mirror.engine import catalog, provisional
 from user_management.tests.listener.test_daemon import cut, equal, ready, running
 from user_management.tests.support import copies

@@ -8,7 +8,7 @@ from user_management.db.base import Base
 from user_management.db.session import Pool, transaction
 from user_management.journal import entries
 from user_management.listener import backfills
-from user_management.listener.daemon import Listener
+from user_management.listener.worker import Listener
 from user_management.mirror.engine import catalog, erase
 from user_management.mirror.engine.erase import NobodyThere, Traces
 from user_management.mirror.engine.record import record

@@ -8,7 +8,7 @@ from typing import Any
 from user_management.db import jsontext
 from user_management.db.session import Pool
 from user_management.listener import backfill, backfills, daemon, pull, start
-from user_management.listener.daemon import Listener
+from user_management.listener.worker import Listener
 from user_management.mirror.engine import catalog, rebuild
 from user_management.tests.support.local_workos import LocalWorkOS
 

@@ -11,7 +11,7 @@ from opentelemetry.sdk.trace.export import SimpleSpanProcessor
 from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanExporter
 
 from user_management.listener import start
-from user_management.listener.daemon import Listener
+from user_management.listener.worker import Listener
 from user_management.telemetry import describe, readers, traces
 from user_management.telemetry.spans import sampling
 from user_management.tests.web.conftest import serve  # noqa: F401  a fixture: the API, as its own tests serve it

@@ -16,8 +16,8 @@ from prometheus_client.parser import text_string_to_metric_families
 from user_management.db.session import Pool
 from user_management.errors import Misconfigured
 from user_management.journal import watch
-from user_management.listener import daemon, monitoring
-from user_management.listener.daemon import Listener
+from user_management.listener import daemon, monitoring, worker
+from user_management.listener.worker import Listener
 from user_management.telemetry import exposition
 from user_management.telemetry.histograms import HISTOGRAMS, Histogram
 from user_management.tests.support import ports, processes
@@ -123,7 +123,7 @@ async def test_a_failure_is_counted_by_what_it_asks_for(
     await local.misbehave({"429": 1.0}, paths="/events")
     labels = {"work": "poll", "reason": "waiting"}
     before = value(samples(exposition.own()), "user_management_retries_total", **labels)
-    await daemon.attempt(following, "poll", lambda: daemon.poll(following), following.backoff())
+    await worker.attempt(following, "poll", lambda: daemon.poll(following), following.backoff())
     after = samples(exposition.own())
     assert value(after, "user_management_retries_total", **labels) == before + 1
     refused = [dict(labels) for name, labels in after if name == "http_client_request_duration_seconds_count"]

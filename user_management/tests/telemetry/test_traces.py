@@ -7,8 +7,8 @@ from opentelemetry.sdk.trace import ReadableSpan
 from opentelemetry.trace import SpanKind
 
 from user_management.db.session import Pool
-from user_management.listener import daemon
-from user_management.listener.daemon import Listener
+from user_management.listener import daemon, worker
+from user_management.listener.worker import Listener
 from user_management.telemetry.spans import sampling
 from user_management.tests.support.local_workos import LocalWorkOS
 from user_management.tests.telemetry.conftest import Told
@@ -68,7 +68,7 @@ def stopped(listener: Listener) -> Listener:
 async def test_a_poll_that_fails_says_so(local: LocalWorkOS, following: Listener, told: Told) -> None:
     """With the kind of the error, not its words."""
     await local.misbehave({"500": 1.0}, paths="/events")
-    await daemon.attempt(following, "poll", lambda: daemon.poll(following), following.backoff())
+    await worker.attempt(following, "poll", lambda: daemon.poll(following), following.backoff())
     (failed,) = await told.spans()
     assert (failed.name, failed.status.description) == ("poll", "WorkOSUnavailable")
     assert attributes(failed)["error.type"] == "WorkOSUnavailable"

@@ -16,7 +16,7 @@ import httpx
 import pytest
 
 from user_management.db.session import Pool
-from user_management.listener.daemon import Listener
+from user_management.listener.worker import Listener
 from user_management.tests.support import copies
 from user_management.tests.support.local_workos import HEADERS, URL, LocalWorkOS, Wire
 from user_management.tests.web.conftest import Serve

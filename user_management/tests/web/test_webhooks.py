@@ -12,7 +12,7 @@ import structlog
 from user_management.db import jsontext
 from user_management.db.session import Pool, transaction
 from user_management.journal import checkpoints, cursor
-from user_management.listener.daemon import Listener
+from user_management.listener.worker import Listener
 from user_management.mirror.engine import catalog
 from user_management.tests.support import copies
 from user_management.tests.support.local_workos import LocalWorkOS
