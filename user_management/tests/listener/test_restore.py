@@ -12,7 +12,7 @@ import pytest
 
 from user_management.db.session import Pool, transaction
 from user_management.journal import entries, webhooks
-from user_management.listener.daemon import Listener
+from user_management.listener.worker import Listener
 from user_management.mirror.engine import catalog, erase, provisional
 from user_management.mirror.engine.erase import Traces
 from user_management.mirror.users import resource as users
