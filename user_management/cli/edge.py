@@ -7,6 +7,7 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from typing import Any, NoReturn, TypeVar
 
+import asyncpg
 import typer
 from rich.console import Console
 
@@ -41,6 +42,9 @@ def run(work: Coroutine[Any, Any, T]) -> T:
         give_up(error, MISCONFIGURED)
     except (UserManagementError, *session.Unreachable) as error:
         give_up(error, FAILED)
+    except asyncpg.SyntaxOrAccessError as error:
+        give_up(Misconfigured(f"{error}. The tables or our rights are not as they should be: user-management doctor"),
+                MISCONFIGURED)  # fmt: skip
 
 
 def give_up(error: Exception, status: int) -> NoReturn:

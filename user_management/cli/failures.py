@@ -117,6 +117,8 @@ def described(entry: Entry) -> dict[str, Any]:
 def table(found: Sequence[Parked]) -> Table:
     """The parked entries, one line each."""
     lines = Table("position", "resource", "type", "object", "error", "attempts", "parked since")
+    for column in lines.columns:
+        column.overflow = "fold"
     for one in found:
         since = one.parked_at.astimezone().isoformat(sep=" ", timespec="seconds")
         cells = (str(one.position), one.resource, one.type, one.object_id or "-", one.error, str(one.attempts), since)

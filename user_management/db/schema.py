@@ -1,17 +1,39 @@
 """Whether the database has the tables this code expects, and how to get them."""
 
 import asyncio
+import importlib
+import io
+import pkgutil
+from collections.abc import Iterator
 from pathlib import Path
 
 import asyncpg
+import sqlalchemy
 from alembic import command
+from alembic.autogenerate import produce_migrations
 from alembic.config import Config
+from alembic.operations import Operations, ops
+from alembic.runtime.migration import MigrationContext
 from alembic.script import ScriptDirectory
+from sqlalchemy.ext.asyncio import create_async_engine
 
+import user_management
+from user_management.db import session
+from user_management.db.base import Base
 from user_management.db.session import Connection
 from user_management.errors import Misconfigured
 
 MIGRATIONS = Path(__file__).parent / "migrations"
+
+
+def declared() -> sqlalchemy.MetaData:
+    """Every table of the project, of whatever layer: importing the modules that declare tables registers them."""
+    for name in ("journal", "mirror", "listener", "services"):
+        package = importlib.import_module(f"{user_management.__name__}.{name}")
+        for module in pkgutil.walk_packages(package.__path__, f"{package.__name__}."):
+            if not module.name.endswith("__main__"):
+                importlib.import_module(module.name)
+    return Base.metadata
 
 
 def config(url: str) -> Config:
@@ -63,3 +85,36 @@ async def upgrade(url: str, revision: str = "head") -> None:
 async def downgrade(url: str, revision: str) -> None:
     """Take the database back to an older revision (`base` for none)."""
     await asyncio.to_thread(command.downgrade, config(url), revision)
+
+
+async def drift(url: str) -> list[str]:
+    """The statements that give a migrated database back what its tables lack; what others added does not count."""
+    engine = create_async_engine("postgresql+asyncpg://", async_creator=lambda: session.connect(url))
+    try:
+        async with engine.connect() as connection:
+            return await connection.run_sync(mended)
+    finally:
+        await engine.dispose()
+
+
+def mended(connection: sqlalchemy.Connection) -> list[str]:
+    """The statements that make the tables what the code declares, a line each."""
+    script = io.StringIO()
+    found = MigrationContext.configure(connection, opts={"compare_type": True})
+    offline = MigrationContext.configure(
+        dialect=connection.dialect, opts={"as_sql": True, "output_buffer": script}
+    )  # fmt: skip
+    for change in lacking(produce_migrations(found, declared()).upgrade_ops_list):
+        Operations(offline).invoke(change)
+    return [" ".join(statement.split()) for statement in script.getvalue().split(";\n\n") if statement.strip()]
+
+
+def lacking(changes: list[ops.UpgradeOps]) -> Iterator[ops.MigrateOperation]:
+    """The changes that add or alter; those that would drop what is not ours are left out."""
+    nested: list[ops.MigrateOperation] = [*changes]
+    while nested:
+        change = nested.pop(0)
+        if isinstance(change, ops.OpContainer):
+            nested = [*change.ops, *nested]
+        elif not isinstance(change, (ops.DropTableOp, ops.DropColumnOp, ops.DropIndexOp, ops.DropConstraintOp)):
+            yield change

@@ -25,6 +25,7 @@ def doctor(as_json: Annotated[bool, typer.Option("--json", help="As JSON, for pr
         edge.out.print_json(jsontext.dumps([asdict(one) for one in found]))
     else:
         edge.out.print(table(found))
+        edge.out.print(summary(found))
     if any(one.health is Health.BAD for one in found):
         raise typer.Exit(edge.FAILED)
 
@@ -50,9 +51,20 @@ async def probes() -> AsyncIterator[Checkup]:
 
 
 def table(found: list[Checkup]) -> Table:
-    """What was found, a line each, with the fix under what is not good."""
-    lines = Table("checked", "", "found")
+    """What was found, a line each, with the fix under what is not good; it fits a terminal of 80 columns."""
+    lines = Table("", "checked", "found", box=None, padding=(0, 2, 0, 0))
+    lines.columns[1].overflow = lines.columns[2].overflow = "fold"
     for one in found:
         fix = f"\n[bold]Fix:[/bold] {escape(one.fix)}" if one.fix else ""
-        lines.add_row(one.name, f"[{COLOURS[one.health]}]{one.health.value}[/]", escape(one.found) + fix)
+        lines.add_row(f"[{COLOURS[one.health]}]{one.health.value}[/]", one.name, escape(one.found) + fix)
     return lines
+
+
+def summary(found: list[Checkup]) -> str:
+    """What is not good, by name, in a line; what could not be looked at is no fault."""
+    words = [
+        f"[{COLOURS[health]}]{health.value}: {', '.join(names)}[/]"
+        for health in (Health.BAD, Health.DOUBTFUL)
+        if (names := [one.name for one in found if one.health is health])
+    ]
+    return "\n" + ("; ".join(words) or "[green]Nothing is bad.[/green]")

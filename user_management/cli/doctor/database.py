@@ -1,11 +1,11 @@
 """The database: reachable, new enough, ours to write, with the tables this code needs, and followed."""
 
 from collections.abc import AsyncIterator
+from datetime import UTC, datetime
 
 from user_management import settings as configuration
 from user_management.cli.doctor.checkup import Checkup, bad, doubtful, good
 from user_management.db import schema, session
-from user_management.db.base import Base
 from user_management.db.session import Connection
 from user_management.errors import Misconfigured, Wait
 from user_management.listener import lease
@@ -14,15 +14,18 @@ from user_management.settings import Settings
 OLDEST = 13
 """The oldest PostgreSQL that has everything we ask for."""
 
+SKEW = 30.0
+"""Seconds by which clocks may differ."""
 RIGHTS = ("SELECT", "INSERT", "UPDATE", "DELETE")
 
 
 async def probes(settings: Settings) -> AsyncIterator[Checkup]:
     """Every probe of the database, as far as it can be reached."""
     try:
-        connection = await session.connect(configuration.database_url(settings), application="user-management-doctor")
+        url = configuration.database_url(settings)
+        connection = await session.connect(url, application="user-management-doctor")
     except Misconfigured as error:
-        yield bad("database", str(error), "Set USER_MANAGEMENT_DATABASE_URL as the sentence says.")
+        yield bad("database", str(error), "Correct USER_MANAGEMENT_DATABASE_URL: host, port, name, user, password.")
         return
     except Wait as error:
         yield bad("database", str(error), "Start PostgreSQL, or correct host and port in USER_MANAGEMENT_DATABASE_URL.")
@@ -31,7 +34,12 @@ async def probes(settings: Settings) -> AsyncIterator[Checkup]:
         yield await version(connection)
         yield await writable(connection)
         yield await durable(connection)
-        tables = await migrated(connection)
+        yield await timed(connection)
+        revision = await migrated(connection)
+        yield revision
+        if revision.fix:
+            return
+        tables = await unchanged(url)
         yield tables
         if not tables.fix:
             yield await privileges(connection)
@@ -77,18 +85,44 @@ async def durable(connection: Connection) -> Checkup:
     return good("durability", "fsync, synchronous_commit and full_page_writes are on")
 
 
+async def timed(connection: Connection) -> Checkup:
+    """Whether the database's clock, by which ages are told, agrees with this machine's."""
+    found: datetime = await connection.fetchval("SELECT clock_timestamp()")
+    return apart("database clock", (datetime.now(UTC) - found).total_seconds())
+
+
+def apart(name: str, seconds: float) -> Checkup:
+    """Whether two clocks are close enough."""
+    if abs(seconds) <= SKEW:
+        return good(name, f"within {abs(seconds):.0f} s of this machine's")
+    way = "behind" if seconds > 0 else "ahead of"
+    fix = "Let NTP set both clocks: delays of events are told wrongly, and either may be the wrong one."
+    return doubtful(name, f"{abs(seconds):.0f} s {way} this machine's", fix)
+
+
 async def migrated(connection: Connection) -> Checkup:
     """Whether the schema is the one this code needs."""
     try:
         await schema.check(connection)
     except Misconfigured as error:
-        return bad("schema", str(error), "Run: user-management migrate")
+        ahead = await schema.current(connection) not in {None, *schema.revisions()}
+        fix = "Run the release that migrated it, or a newer one." if ahead else "Run: user-management migrate"
+        return bad("schema", str(error), fix)
     return good("schema", f"revision {await schema.current(connection)}")
+
+
+async def unchanged(url: str) -> Checkup:
+    """Whether the tables are as the migrations made them: nobody dropped or altered what is ours."""
+    statements = await schema.drift(url)
+    if statements:
+        found = f"not as the migrations made them; {len(statements)} statement(s) mend it"
+        return bad("tables", found, ";\n".join([*statements, "then: user-management rebuild"]))
+    return good("tables", "as the migrations made them")
 
 
 async def privileges(connection: Connection) -> Checkup:
     """Whether this role may do with every table what we do, and make temporary ones."""
-    wanted = [(table.name, right) for table in Base.metadata.sorted_tables for right in RIGHTS]
+    wanted = [(table.name, right) for table in schema.declared().sorted_tables for right in RIGHTS]
     missing = [
         f"{right} on {name}"
         for name, right in wanted

@@ -11,6 +11,11 @@ from user_management.cli.doctor.checkup import Checkup, bad, good, unknown
 from user_management.settings import Settings
 
 NAME = "webhook secret"
+SAYING: dict[int, str] = {
+    HTTPStatus.NOT_FOUND: "was started without a secret",
+    HTTPStatus.UNAUTHORIZED: "was started with another secret, or its clock is wrong",
+}
+"""What an answer means."""
 PATIENCE = 3.0
 BODY = b'"ping"'
 """No event: an API that accepts the signature refuses the body, and keeps nothing."""
@@ -38,5 +43,6 @@ async def probe(settings: Settings) -> Checkup:
         return unknown(NAME, f"set; no API answers at {url} ({type(error).__name__})")
     if all(answer.status_code == HTTPStatus.UNPROCESSABLE_ENTITY for answer in answers):
         return good(NAME, f"the API at {url} takes it")
-    said = ", ".join(str(answer.status_code) for answer in answers)
-    return bad(NAME, f"the API at {url} answers {said}", "Start the API again with the secrets of these settings.")
+    said = ", ".join(SAYING.get(answer.status_code, f"answers {answer.status_code}") for answer in answers)
+    fix = "Start the API again with these settings, or set USER_MANAGEMENT_WORKOS_WEBHOOK_SECRET to what it has."
+    return bad(NAME, f"the API at {url} {said}", fix)

@@ -65,9 +65,9 @@ async def key(workos: WorkOS, source: Source) -> Checkup:
     except KeyRefused as error:
         fix = "Copy the key of your environment again, from WorkOS's dashboard, into USER_MANAGEMENT_WORKOS_API_KEY."
         return bad("WorkOS key", str(error), fix)
-    except Wait as error:
+    except UserManagementError as error:
         fix = "Look at USER_MANAGEMENT_WORKOS_BASE_URL, the network, and https://status.workos.com; then try again."
-        return bad("WorkOS", str(error), fix)
+        return bad("WorkOS", f"{source.base_url}: {error}", fix)
     where = f"{source.base_url} takes the key"
     if source.sandbox:
         return doubtful("WorkOS key", f"{where}; it is a sandbox", configuration.MADE_UP)
@@ -85,17 +85,17 @@ def skewed(skew: float | None) -> Checkup:
     return good("clock", f"within {abs(skew):.0f} s of WorkOS's")
 
 
-async def permitted(name: str, ask: Callable[[], Awaitable[Any]], *, fix: str) -> Checkup:
+async def permitted(name: str, request: str, ask: Callable[[], Awaitable[Any]], *, fix: str) -> Checkup:
     """Whether something may be asked; a refusal of the object and not of the key means that it may."""
     try:
         await ask()
     except (ObjectNotFound, Refused):
-        return good(name, "permitted")
+        return good(name, f"{request}: permitted")
     except KeyRefused as error:
-        return bad(name, str(error), fix)
+        return bad(name, f"{request}: {error}", fix)
     except UserManagementError as error:
-        return unknown(name, str(error), "Try again in a minute.")
-    return good(name, "permitted")
+        return unknown(name, f"{request}: {error}", "Try again in a minute.")
+    return good(name, f"{request}: permitted")
 
 
 async def listing(workos: WorkOS, resource: Resource) -> Checkup:
@@ -105,6 +105,7 @@ async def listing(workos: WorkOS, resource: Resource) -> Checkup:
     if resource.listing.per:
         parameters[resource.listing.parameter] = "org_00000000000000000000000000"
     return await permitted(
+        f"read {resource.name}",
         f"GET {path}",
         lambda: objects.page(workos, resource.listing.path, after="", parameters=parameters),
         fix=f"Give the API key the permission to read {resource.name}, in WorkOS's dashboard.",
@@ -114,7 +115,8 @@ async def listing(workos: WorkOS, resource: Resource) -> Checkup:
 async def writing(workos: WorkOS) -> Checkup:
     """Whether the key may write users, asked about nobody, so that nothing is written."""
     return await permitted(
-        "PUT /user_management/users",
+        "write users",
+        "PUT /user_management/users/…",
         lambda: workos.request("put", ("user_management", "users", NOBODY), body={}),
         fix="Give the API key the permission to write users, or do without POST /api/users.",
     )
@@ -127,12 +129,16 @@ async def feed(workos: WorkOS, settings: Settings) -> Checkup:
         await events.page(workos, types=types, after=None, since=None, limit=1)
     except Refused as error:
         fix = "Name the event type in USER_MANAGEMENT_IGNORED_EVENT_TYPES to go on without it."
-        return bad("GET /events", str(error), fix)
+        return bad("read events", f"GET /events: {error}", fix)
     except KeyRefused as error:
-        return bad("GET /events", str(error), "Give the API key the permission to read events, in WorkOS's dashboard.")
+        return bad(
+            "read events",
+            f"GET /events: {error}",
+            "Give the API key the permission to read events, in WorkOS's dashboard.",
+        )
     except UserManagementError as error:
-        return unknown("GET /events", str(error), "Try again in a minute.")
-    return good("GET /events", f"{len(types)} event types are known")
+        return unknown("read events", f"GET /events: {error}", "Try again in a minute.")
+    return good("read events", f"GET /events: {len(types)} event types are known")
 
 
 async def identity(workos: WorkOS, source: Source) -> Checkup:
@@ -160,14 +166,14 @@ async def environment(workos: WorkOS, settings: Settings) -> Checkup:
     users = next(one for one in catalog.resources() if one.name == "users")
     try:
         connection = await session.connect(configuration.database_url(settings), application="user-management-doctor")
-    except (Misconfigured, Wait) as error:
-        return unknown("environment", str(error))
+    except (Misconfigured, Wait):
+        return unknown("environment", "needs the database")
     try:
         rows = await connection.fetch(
             "SELECT id FROM users WHERE deleted_at IS NULL ORDER BY created_at, id LIMIT $1", SAMPLE
         )
-    except asyncpg.UndefinedTableError:
-        rows = []
+    except asyncpg.PostgresError as error:
+        return unknown("environment", f"the copy cannot be read: {error}")
     finally:
         await connection.close()
     try:

@@ -8,8 +8,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
-from user_management.db import jsontext
-from user_management.db.base import Base
+from user_management.db import jsontext, schema
 from user_management.db.session import Connection
 from user_management.errors import Conflict, NotFound
 from user_management.journal import checkpoints, entries, erasures
@@ -174,6 +173,6 @@ async def remains(connection: Connection, found: Traces) -> dict[str, int]:
     """How many rows of which tables still name the person: what a search of a whole dump for these words would find."""
     counts = {
         table.name: len(await mentions(connection, table.name, "1", found.words))
-        for table in Base.metadata.sorted_tables
+        for table in schema.declared().sorted_tables
     }
     return {name: count for name, count in counts.items() if count}

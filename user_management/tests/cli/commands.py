@@ -1,6 +1,7 @@
 """Commands as processes of their own."""
 
 import asyncio
+import os
 import sys
 from asyncio.subprocess import PIPE, STDOUT
 from collections.abc import Mapping
@@ -21,7 +22,7 @@ class Command:
         """What a command says, on either stream, when it ends with the status it should."""
         process = await asyncio.create_subprocess_exec(
             sys.executable, "-c", MAIN, *arguments, stdout=PIPE, stderr=STDOUT if "--json" not in arguments else None,
-            env={"PATH": "", "COLUMNS": "200", **self.environment},
+            env={"PATH": "", "PYTHONPATH": os.environ.get("PYTHONPATH", ""), "COLUMNS": "200", **self.environment},
         )  # fmt: skip
         async with asyncio.timeout(PATIENCE):
             said, _ = await process.communicate()

@@ -1,13 +1,16 @@
 """`user-management doctor`: whatever is wrong is named, with its fix."""
 
+import asyncio
+import io
 import json
 from collections.abc import AsyncIterator
 from typing import Any
 
 import httpx
 import pytest
+from rich.console import Console
 
-from user_management.cli.doctor import database, workos
+from user_management.cli.doctor import database, summary, table, workos
 from user_management.cli.doctor.checkup import Checkup, Health
 from user_management.db import embedded
 from user_management.db.session import Pool
@@ -15,6 +18,7 @@ from user_management.mirror.engine import catalog
 from user_management.services.workos import client
 from user_management.settings import Settings, Source
 from user_management.tests.cli.commands import Command
+from user_management.tests.cli.conftest import Run
 from user_management.tests.support import processes
 from user_management.tests.support.local_workos import KEY, URL, LocalWorkOS
 
@@ -45,7 +49,7 @@ async def test_all_is_well(database_url: str, pool: Pool, sandbox: str) -> None:
     await command.run("backfill")
     found = by_name(await command.run("doctor", "--json"))
     assert {name for name, one in found.items() if one["health"] == "bad"} == set()
-    assert {"GET /user_management/users", "GET /organizations", "GET /events", "client id"} <= set(found)
+    assert {"read users", "read organizations", "read events", "client id"} <= set(found)
     assert found["environment"]["found"] == "the copy is of this environment"
     assert found["clock"]["health"] == "good"
 
@@ -55,6 +59,8 @@ async def test_all_is_well(database_url: str, pool: Pool, sandbox: str) -> None:
     [
         ("workos_api_key", "sk_wrong", "WorkOS key", "Copy the key"),
         ("workos_base_url", "http://127.0.0.1:9", "WorkOS", "USER_MANAGEMENT_WORKOS_BASE_URL"),
+        ("workos_base_url", "{sandbox}/somewhere", "WorkOS", "USER_MANAGEMENT_WORKOS_BASE_URL"),
+        ("workos_base_url", "api.workos.com", "WorkOS", "USER_MANAGEMENT_WORKOS_BASE_URL"),
         ("workos_client_id", "client_of_another", "client id", "USER_MANAGEMENT_WORKOS_CLIENT_ID"),
     ],
 )
@@ -62,7 +68,7 @@ async def test_wrong_settings(  # noqa: PLR0917  one parameter for each part of 
     database_url: str, sandbox: str, setting: str, value: str, name: str, fix: str
 ) -> None:
     """Each is told by name, and what to do about it; exit 1."""
-    command = Command(processes.settings(database_url, sandbox, **{setting: value}))
+    command = Command(processes.settings(database_url, sandbox, **{setting: value.format(sandbox=sandbox)}))
     found = by_name(await command.run("doctor", "--json", status=1))
     assert found[name]["health"] == "bad"
     assert fix in found[name]["fix"]
@@ -96,6 +102,66 @@ async def test_a_database_that_is_not_ours_to_write(pool: Pool, database_url: st
     assert "RESET default_transaction_read_only" in found["writes"].fix
     assert found["durability"].health is Health.DOUBTFUL
     assert "listener" in found["listener"].fix
+
+
+async def test_tables_that_somebody_changed(database_url: str, pool: Pool) -> None:
+    """What was dropped or altered is told as the statements that mend it; what was added is nobody's business."""
+    await pool.execute("ALTER TABLE users DROP COLUMN external_id, ADD COLUMN mine int")
+    await pool.execute("DROP INDEX ix_users_live; ALTER TABLE organizations ALTER name TYPE varchar(9)")
+    await pool.execute("CREATE TABLE mine (id int PRIMARY KEY); CREATE INDEX mine_too ON users (position)")
+    found = await database_says(database_url)
+    *statements, then = found["tables"].fix.split(";\n")
+    assert (len(statements), then) == (4, "then: user-management rebuild")
+    await pool.execute(";".join(statements))
+    assert (await database_says(database_url))["tables"].health is Health.GOOD
+
+
+async def test_every_table_is_asked_for_its_privileges(pool: Pool, database_url: str) -> None:
+    """Those of the mirror and the ledger too, which no probe before has looked at."""
+    await pool.execute("DROP ROLE IF EXISTS doctor_writer")
+    await pool.execute("CREATE ROLE doctor_writer LOGIN; GRANT ALL ON ALL TABLES IN SCHEMA public TO doctor_writer")
+    await pool.execute("REVOKE DELETE ON users, writes FROM doctor_writer")
+    found = await database_says(database_url.replace("postgres:@", "doctor_writer:@"))
+    await pool.execute("DROP OWNED BY doctor_writer; DROP ROLE doctor_writer")
+    assert found["privileges"].found == "doctor_writer lacks DELETE on users, DELETE on writes"
+
+
+async def test_newer_tables_ask_for_newer_code(pool: Pool, database_url: str) -> None:
+    """Migrating would not help."""
+    await pool.execute("UPDATE alembic_version SET version_num = '9999'")
+    found = (await database_says(database_url))["schema"]
+    assert "update the code" in found.found
+    assert "migrate" not in found.fix.split()
+
+
+async def test_commands_on_tables_that_somebody_changed(pool: Pool, run: Run) -> None:
+    """A sentence that leads to the doctor, and no traceback."""
+    await pool.execute("ALTER TABLE users DROP COLUMN email")
+    done = await asyncio.to_thread(run, "verify", "--journal")
+    assert done.exit_code == 2
+    assert "user-management doctor" in done.output
+
+
+def test_what_is_not_good_is_summed_up() -> None:
+    """By name, in the last line; what could not be looked at is no fault."""
+    ill = [Checkup("clock", Health.BAD, ""), Checkup("listener", Health.DOUBTFUL, ""), Checkup("a", Health.UNKNOWN, "")]
+    assert "bad: clock" in summary(ill)
+    assert "doubtful: listener" in summary(ill)
+    assert "Nothing is bad." in summary(ill[2:])
+
+
+def test_it_fits_a_narrow_terminal() -> None:
+    """Nothing is cut off at 80 columns, however long."""
+    console = Console(width=80, record=True, file=io.StringIO())
+    console.print(table([Checkup("read " + "x" * 60, Health.BAD, "y" * 200, "z" * 200)]))
+    told = console.export_text()
+    assert [told.count(letter) for letter in "yz…"] == [200, 200, 0]
+
+
+def test_database_clocks_that_differ() -> None:
+    """By which way, and only by much."""
+    assert database.apart("database clock", 2.0).health is Health.GOOD
+    assert "90 s ahead of" in database.apart("database clock", -90.0).found
 
 
 async def test_clocks_that_differ() -> None:

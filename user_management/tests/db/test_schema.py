@@ -66,6 +66,18 @@ async def test_the_migrations_make_what_the_code_declares(database_url: str) -> 
     await check(database_url)
 
 
+async def test_every_table_is_known_whoever_asks(database_url: str) -> None:
+    """Also to a process that has imported none of the modules which declare them, as a command has."""
+    script = "from user_management.db import schema; print(*schema.declared().tables)"
+    done = await asyncio.to_thread(
+        subprocess.run, [sys.executable, "-c", script], cwd=ROOT, capture_output=True, text=True, check=True
+    )
+    connection = await session.connect(database_url)
+    rows = await connection.fetch("SELECT tablename FROM pg_tables WHERE schemaname = 'public'")
+    await connection.close()
+    assert {*done.stdout.split(), "alembic_version"} == {row["tablename"] for row in rows}
+
+
 async def test_down_and_up_again(database_url: str) -> None:
     """Every migration can be taken back and made again."""
     before = await columns(database_url)

@@ -3,6 +3,7 @@
 import ast
 import json
 import re
+import shlex
 import shutil
 import subprocess
 from collections.abc import Iterator
@@ -11,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import typer
 import typer.main
 
 import user_management
@@ -201,9 +203,44 @@ def test_every_line_of_the_log_is_explained() -> None:
 
 def test_the_page_promises_nothing_that_is_not_there() -> None:
     """Its commands, its settings and its links exist."""
-    commands = set(re.findall(r"\buser-management ([a-z]+)", PAGE))
+    commands = set(re.findall(r"(?<!-p )\buser-management ([a-z]+)", PAGE))
     assert commands <= set(typer.main.get_group(app).commands)
     settings = set(re.findall(r"USER_MANAGEMENT_([A-Z_]+)", PAGE))
     assert settings <= {name.upper() for name in Settings.model_fields}
     assert set(re.findall(r"\]\(#([\w-]+)\)", PAGE)) <= anchors()
     assert all((PACKAGE.parent / "docs" / path).exists() for path in re.findall(r"\]\((\.\./[^)#]+)\)", PAGE))
+
+
+def typed(page: str) -> list[list[str]]:
+    """The arguments of each of our commands that a page tells to type, in a block or in a line."""
+    blocks = "".join(re.findall(r"^```sh\n(.*?)^```", page, re.MULTILINE | re.DOTALL))
+    lines = re.findall(r"^user-management .*$", blocks, re.MULTILINE) + re.findall(r"`(user-management [^`]+)`", page)
+    return [shlex.split(line, comments=True)[1:] for line in lines]
+
+
+def parsed(command: Any, arguments: list[str]) -> None:
+    """Read arguments as the command would, and run nothing; an argument may be left out in prose, never misspelt."""
+    if commands := getattr(command, "commands", None):
+        name, *rest = arguments
+        return parsed(commands[name], rest)
+    try:
+        command.make_context(command.name, list(arguments))
+    except typer.TyperException as error:
+        if type(error).__name__ != "MissingParameter":
+            raise
+
+
+def test_what_the_page_says_to_type_can_be_typed() -> None:
+    """Every command in it exists, with exactly these options."""
+    lines, group = typed(PAGE), typer.main.get_group(app)
+    for arguments in lines:
+        parsed(group, arguments)
+    assert ["erase", "user_01…"] in lines
+    assert len(lines) > 40
+
+
+@pytest.mark.parametrize("arguments", ["verifi", "verify --hournal", "failures drop 1", "failures show one"])
+def test_what_cannot_be_typed_is_noticed(arguments: str) -> None:
+    """A misspelt command, option or number."""
+    with pytest.raises((KeyError, typer.TyperException)):
+        parsed(typer.main.get_group(app), arguments.split())
