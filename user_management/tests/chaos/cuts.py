@@ -19,6 +19,8 @@ from user_management.tests.chaos.virtual import VirtualLoop
 
 T = TypeVar("T")
 ENDS = re.compile(r"\s*(COMMIT|ROLLBACK)\b(?!\s+TO)", re.IGNORECASE)
+LOCKS = "FROM checkpoints ORDER BY name FOR UPDATE"
+"""What every writer waits for, one after the other."""
 CLOCK = re.compile(r"\b(clock_timestamp|now)\(\)")
 
 LATENCY = (0.0002, 0.004)
@@ -97,7 +99,13 @@ def task_factory(loop: asyncio.AbstractEventLoop, coroutine: Any, **options: Any
     """A task; one of a simulated process belongs to it, and dies with it."""
     context = options.get("context")
     process = (context or contextvars.copy_context()).get(current)
-    if process is None or getattr(coroutine, "__qualname__", "") == "Connection._cancel":  # which is the network's work
+    if getattr(coroutine, "__qualname__", "") == "Connection._cancel":  # which is the network's work
+        task = asyncio.Task(coroutine, loop=loop, **options)
+        under_way: set[object] = getattr(loop, "under_way", set())
+        under_way.add(task)
+        task.add_done_callback(under_way.discard)
+        return task
+    if process is None:
         return asyncio.Task(coroutine, loop=loop, **options)
     task = asyncio.Task(Stepped(coroutine, process), loop=loop, **options)
     process.tasks.append(task)
@@ -137,7 +145,7 @@ class Wire(AsyncpgConnection):
 
     async def raw(self, query: str) -> str:
         """Run a statement that nobody counts."""
-        return str(await self.process.loop.real(super().execute(query), frees=True))
+        return str(await self.process.loop.real(super().execute(query), by=self, frees=True))
 
     async def close(self, *, timeout: float | None = None) -> None:  # noqa: ARG002, ASYNC109  asyncpg's own
         """Leave the pool, and wait for another process instead of ending: a connection costs more than a run."""
@@ -150,6 +158,7 @@ class Wire(AsyncpgConnection):
             self.leave()
         else:
             super().terminate()
+            self.process.loop.free(self)
 
     def leave(self) -> None:
         """Part from the pool it belongs to."""
@@ -167,12 +176,14 @@ async def recycle(connections: Iterable[Wire], idle: list[Wire]) -> None:
         connection._top_xact = connection._proxy = None
         if connection._protocol._is_cancelling():
             super(Wire, connection).terminate()
+            connection.process.loop.free(connection)
             continue
         try:
             if connection.is_in_transaction():
                 await connection.raw("ROLLBACK")
         except (asyncpg.PostgresError, asyncpg.InterfaceError, asyncpg.InternalClientError):
             super(Wire, connection).terminate()
+            connection.process.loop.free(connection)
         else:
             idle.append(connection)
 
@@ -257,7 +268,9 @@ class Process:
             await self.cut_before(cut, connection, query)
         self.alive()
         text = CLOCK.sub(f"'{virtual.true_time().isoformat()}'::timestamptz", query)
-        result = await self.loop.real(run(text), frees=ENDS.match(query) is not None)
+        result = await self.loop.real(
+            run(text), by=connection, locks=LOCKS in query, frees=ENDS.match(query) is not None
+        )
         if cut is not None and cut.kind in {Kind.KILL_AFTER, Kind.LOSE_AFTER}:
             await self.cut_after(cut, connection, query)
         await self.travel()
@@ -332,6 +345,7 @@ class Process:
 def lose(connection: Wire) -> None:
     """Break a connection, as the server's end or a network does."""
     connection._abort()
+    connection.process.loop.free(connection)
     raise asyncpg.ConnectionDoesNotExistError("connection was closed in the middle of operation")
 
 
@@ -344,3 +358,4 @@ async def fail(connection: Wire, query: str, sqlstate: str) -> None:
     finally:
         if sqlstate.startswith("57P"):
             connection._abort()
+            connection.process.loop.free(connection)

@@ -9,6 +9,7 @@ from typing import Any
 import httpx
 import orjson
 
+from user_management.listener.daemon import Listener
 from user_management.sandbox import clock
 from user_management.sandbox.feed import Feed
 from user_management.tests.chaos import virtual
@@ -51,6 +52,10 @@ class Fault:
     """Whether WorkOS forgets events before they were followed."""
     posts: int = 4
     """Most requests of clients to create a user."""
+    small: Callable[[World], Awaitable[None]] | None = None
+    """What else goes wrong in a small scene."""
+    act: Callable[[World, Listener], Awaitable[object]] | None = None
+    """What a listener does besides in a small scene."""
 
 
 def early(world: World, most: int) -> int:
@@ -69,8 +74,8 @@ def drawn(world: World, role: str, kinds: list[Kind], **told: Any) -> list[Cut]:
         return []
     kind = world.dice.choice(kinds)
     if kind in {Kind.KILL_BEFORE, Kind.STOP, Kind.CANCEL} and world.dice.random() < 0.5:
-        return [Cut(kind, step=early(world, STEPS))]
-    return [Cut(kind, statement=early(world, STATEMENTS), **told)]
+        return [Cut(kind, step=early(world, STEPS // 10 if world.small else STEPS))]
+    return [Cut(kind, statement=early(world, STATEMENTS // 3 if world.small else STATEMENTS), **told)]
 
 
 def killed(world: World, role: str) -> list[Cut]:
@@ -100,7 +105,7 @@ def refused_statements(world: World, _role: str) -> list[Cut]:
     cuts = []
     for _ in range(world.dice.randrange(1, 6)):
         kind = world.dice.choice([Kind.FAIL, Kind.FAIL, Kind.LOSE_BEFORE, Kind.LOSE_AFTER])
-        cuts.append(Cut(kind, statement=early(world, STATEMENTS), sqlstate=world.dice.choice(SQLSTATES)))
+        cuts.append(Cut(kind, statement=early(world, STATEMENTS // 3 if world.small else STATEMENTS), sqlstate=world.dice.choice(SQLSTATES)))
     return cuts
 
 

@@ -6,7 +6,7 @@ import io
 import random
 import traceback
 from collections.abc import Awaitable, Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from fastapi import FastAPI
@@ -15,17 +15,15 @@ from user_management.db import session
 from user_management.db.session import Pool
 from user_management.journal import checkpoints, cursor
 from user_management.mirror.engine import catalog
-from user_management.tests.chaos import cuts, simulator_checks, simulator_world, virtual
+from user_management.tests.chaos import cuts, simulator_checks, simulator_prepared, simulator_small, simulator_world, virtual
 from user_management.tests.chaos.cuts import Process
 from user_management.tests.chaos.faults import FAULTS, Fault
+from user_management.tests.chaos.simulator_prepared import KEPT, STATES, Prepared, State
 from user_management.tests.chaos.simulator_world import Database, World
 from user_management.tests.chaos.virtual import Stuck, VirtualLoop
 
-TABLES = (
-    "backfill_seen", "backfills", "checkpoints", "cursor", "failures", "journal", "lease",
-    *(resource.name for resource in catalog.resources()),
-)  # fmt: skip
-"""What is emptied between runs: rows are deleted, for dropping the files of tables takes longer than a run."""
+DAYS = 50
+"""Every so manieth seed is a whole day; the others are small scenes."""
 
 Script = Callable[[World], Awaitable[None]]
 """What happens in a run, up to the moment when the copy is to be right."""
@@ -52,16 +50,38 @@ class Simulator:
     database: Database
     api: FastAPI
     checker: Pool
+    prepared: Prepared = field(default_factory=Prepared)
     broken: bool = False
     """Whether a run could not be ended: nothing that follows it would be believed."""
 
     def run(self, fault: Fault, seed: int) -> Failure | None:
-        """One run of a fault class; None when everything came out right."""
+        """One run of a fault class, a whole day now and then; None when everything came out right."""
+        return self.day(fault, seed) if is_day(seed) else self.scene(fault, seed)
+
+    def day(self, fault: Fault, seed: int) -> Failure | None:
+        """A whole day of a fault class."""
         return self.play(fault.name, seed, lambda world: live(world, fault), gaps=fault.gaps)
 
-    def play(self, name: str, seed: int, script: Script, *, gaps: bool) -> Failure | None:
+    def scene(self, fault: Fault, seed: int) -> Failure | None:
+        """A page or three of a fault class, from a prepared state."""
+        if self.prepared.of(seed) is None:
+            self.loop.run_until_complete(self.prepare(seed))
+        return self.play(fault.name, seed, lambda world: simulator_small.play(world, fault), gaps=fault.gaps,
+                         state=self.prepared.of(seed))  # fmt: skip
+
+    async def prepare(self, seed: int) -> None:
+        """Prepare the state of a seed."""
+        await self.empty()
+        random.seed(seed % STATES)
+        self.loop.now, self.loop.turns = 0.0, 0
+        world = await simulator_prepared.prepare(seed, self.database, self.api, self.checker)
+        await self.prepared.keep(seed, world, self.checker)
+
+    def play(
+        self, name: str, seed: int, script: Script, *, gaps: bool, state: State | None = None
+    ) -> Failure | None:
         """One run of a script; `gaps`: the feed may have forgotten events before anybody followed them."""
-        running = self.loop.create_task(self.attempt(name, seed, script, gaps=gaps))
+        running = self.loop.create_task(self.attempt(name, seed, script, state, gaps=gaps))
         try:
             return self.loop.run_until_complete(running)
         except Stuck as stuck:
@@ -73,12 +93,12 @@ class Simulator:
             self.broken = not running.done()
             return failure
 
-    async def attempt(self, name: str, seed: int, script: Script, *, gaps: bool) -> Failure | None:
-        """One run, in a database that is emptied first."""
-        await self.empty()
+    async def attempt(
+        self, name: str, seed: int, script: Script, state: State | None, *, gaps: bool
+    ) -> Failure | None:
+        """One run, in a database that is emptied first, or brought into a prepared state."""
         random.seed(seed)
-        self.loop.now, self.loop.turns = 0.0, 0
-        world = simulator_world.create(seed, self.database, self.api, self.checker)
+        world = await self.begin(seed, state)
         try:
             await script(world)
             await simulator_checks.check(world, self.checker, gaps=gaps)
@@ -90,12 +110,28 @@ class Simulator:
             return Failure(name, seed, f"{type(error).__name__}: {error}", story(world, error))
         return None
 
+    async def begin(self, seed: int, state: State | None) -> World:
+        """The world of a run: as new, or as it was prepared."""
+        self.loop.turns = 0
+        if state is None:
+            await self.empty()
+            self.loop.now = 0.0
+            return simulator_world.create(seed, self.database, self.api, self.checker)
+        await self.checker.execute(state.statements)
+        self.loop.now = state.now
+        return simulator_prepared.restored(seed, state, self.database, self.api, self.checker)
+
     async def empty(self) -> None:
         """Bring the database into the state of a new one."""
-        await self.checker.execute("; ".join(f"DELETE FROM {table}" for table in TABLES))
+        await self.checker.execute("; ".join(f"DELETE FROM {table}" for table in KEPT))
         async with session.transaction(self.checker) as connection:
             await checkpoints.ensure(connection, [resource.name for resource in catalog.resources()])
             await cursor.ensure(connection)
+
+
+def is_day(seed: int) -> bool:
+    """Whether a seed is a whole day."""
+    return seed % DAYS == 0
 
 
 async def live(world: World, fault: Fault) -> None:

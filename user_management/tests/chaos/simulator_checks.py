@@ -4,10 +4,14 @@ import asyncio
 from collections import Counter
 from typing import Any
 
+import asyncpg
 import httpx
 import orjson
 
 from user_management.db.session import Pool
+from user_management.journal import checkpoints
+from user_management.mirror.engine import catalog, rebuild
+from user_management.sandbox import control
 from user_management.tests.chaos.simulator_world import TYPES, World
 from user_management.tests.support import copies
 
@@ -46,11 +50,45 @@ async def unsettled(world: World, pool: Pool) -> str | None:
 async def check(world: World, pool: Pool, *, gaps: bool) -> None:
     """All of it; `gaps`: the feed has forgotten events before anybody followed them."""
     assert not world.crashes, world.crashes
-    await copies.assert_equal_to_source(pool, world.local)
-    await copies.assert_equal_to_journal(pool)
+    if world.small:
+        await check_source(world, pool)
+        await check_journal(pool)
+    else:
+        await copies.assert_equal_to_source(pool, world.local)
+        await copies.assert_equal_to_journal(pool)
     await check_events(world, pool, gaps=gaps)
     await check_parked(pool)
     check_writes(world)
+
+
+async def check_source(world: World, pool: Pool) -> None:
+    """What `copies.assert_equal_to_source` does, without the way through HTTP."""
+    store = world.store
+    for name, table in (("users", store.users), ("organizations", store.organizations),
+                        ("organization_memberships", store.memberships)):  # fmt: skip
+        copy = await copies.live(pool, name)
+        assert copy.keys() == set(table.ids), name
+        for key in table.ids:
+            wanted: dict[str, Any] = orjson.loads(control.line(table, key))
+            found = {field: copy[key].get(field) for field in wanted}
+            assert found == copies.known(wanted), (name, key)
+
+
+async def check_journal(pool: Pool) -> None:
+    """What `copies.assert_equal_to_journal` does, in tables that are made once and emptied afterwards."""
+    resources = catalog.resources()
+    assert not await pool.fetchval("SELECT count(*) FROM provisional")
+    async with pool.acquire() as connection:
+        try:
+            await connection.execute("; ".join(f"DELETE FROM {rebuild.beside(one)}" for one in resources))
+        except asyncpg.UndefinedTableError:
+            await rebuild.prepare(connection, resources)
+        positions = await checkpoints.read(connection)
+        assert set(positions.values()) == {positions[checkpoints.HEAD]}, positions
+        async for _ in rebuild.catch_up(connection, resources, after=0, until=positions[checkpoints.HEAD]):
+            pass
+        differences = [await rebuild.compare(connection, one) for one in resources]
+    assert not sum(one.total for one in differences), differences
 
 
 async def check_events(world: World, pool: Pool, *, gaps: bool) -> None:
