@@ -65,6 +65,25 @@ class Cut:
         return bool(self.statement) and re.search(self.matching, query) is not None
 
 
+DEFAULTS = re.compile(
+    r"\s*(INSERT INTO|COPY) (journal|writes|backfills|verifications|verified|findings|failures|erasures)\b"
+)
+"""Statements that may leave a time to a column's default."""
+
+
+async def virtual_defaults(pool: Pool) -> None:
+    """Let columns that are given the time by default be given virtual time."""
+    found = await pool.fetch(
+        "SELECT table_name, column_name FROM information_schema.columns "
+        "WHERE table_schema = 'public' AND column_default ~ 'now\\(\\)|clock_timestamp|CURRENT_TIMESTAMP'"
+    )
+    body = "SELECT 'epoch'::timestamptz + last_value * interval '1 microsecond' FROM virtual_clock"
+    await pool.execute("CREATE SEQUENCE IF NOT EXISTS virtual_clock")
+    await pool.execute(f"CREATE OR REPLACE FUNCTION virtual_time() RETURNS timestamptz LANGUAGE sql AS $${body}$$")
+    for row in found:
+        await pool.execute(f"ALTER TABLE {row['table_name']} ALTER {row['column_name']} SET DEFAULT virtual_time()")
+
+
 class Stepped(Coroutine[Any, Any, T]):
     """A coroutine whose every step is counted against its process."""
 
@@ -142,6 +161,11 @@ class Wire(AsyncpgConnection):
         """Copy records."""
         run = super().copy_records_to_table
         return await self.process.statement(self, f"COPY {table_name}", lambda _: run(table_name, **options))
+
+    async def raw_clock(self) -> None:
+        """Let the defaults of columns be the virtual time of the statement to come."""
+        moment = virtual.true_time().timestamp() * 1e6
+        await self.process.loop.real(super().execute(f"SELECT setval('virtual_clock', {moment:.0f})"))
 
     async def raw(self, query: str) -> str:
         """Run a statement that nobody counts."""
@@ -267,6 +291,8 @@ class Process:
         if cut is not None and cut.kind is not Kind.KILL_AFTER and cut.kind is not Kind.LOSE_AFTER:
             await self.cut_before(cut, connection, query)
         self.alive()
+        if DEFAULTS.match(query):
+            await connection.raw_clock()
         text = CLOCK.sub(f"'{virtual.true_time().isoformat()}'::timestamptz", query)
         result = await self.loop.real(
             run(text), by=connection, locks=LOCKS in query, frees=ENDS.match(query) is not None

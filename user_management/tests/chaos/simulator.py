@@ -6,7 +6,7 @@ import io
 import random
 import traceback
 from collections.abc import Awaitable, Callable, Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from fastapi import FastAPI
@@ -15,7 +15,14 @@ from user_management.db import session
 from user_management.db.session import Pool
 from user_management.journal import checkpoints, cursor
 from user_management.mirror.engine import catalog
-from user_management.tests.chaos import cuts, simulator_checks, simulator_prepared, simulator_small, simulator_world, virtual
+from user_management.tests.chaos import (
+    cuts,
+    simulator_checks,
+    simulator_prepared,
+    simulator_small,
+    simulator_world,
+    virtual,
+)
 from user_management.tests.chaos.cuts import Process
 from user_management.tests.chaos.faults import FAULTS, Fault
 from user_management.tests.chaos.simulator_prepared import KEPT, STATES, Prepared, State
@@ -23,7 +30,7 @@ from user_management.tests.chaos.simulator_world import Database, World
 from user_management.tests.chaos.virtual import Stuck, VirtualLoop
 
 DAYS = 50
-"""Every so manieth seed is a whole day; the others are small scenes."""
+"""Of so many seeds one is a whole day; the others are small scenes."""
 
 Script = Callable[[World], Awaitable[None]]
 """What happens in a run, up to the moment when the copy is to be right."""
@@ -77,9 +84,7 @@ class Simulator:
         world = await simulator_prepared.prepare(seed, self.database, self.api, self.checker)
         await self.prepared.keep(seed, world, self.checker)
 
-    def play(
-        self, name: str, seed: int, script: Script, *, gaps: bool, state: State | None = None
-    ) -> Failure | None:
+    def play(self, name: str, seed: int, script: Script, *, gaps: bool, state: State | None = None) -> Failure | None:
         """One run of a script; `gaps`: the feed may have forgotten events before anybody followed them."""
         running = self.loop.create_task(self.attempt(name, seed, script, state, gaps=gaps))
         try:
@@ -93,9 +98,7 @@ class Simulator:
             self.broken = not running.done()
             return failure
 
-    async def attempt(
-        self, name: str, seed: int, script: Script, state: State | None, *, gaps: bool
-    ) -> Failure | None:
+    async def attempt(self, name: str, seed: int, script: Script, state: State | None, *, gaps: bool) -> Failure | None:
         """One run, in a database that is emptied first, or brought into a prepared state."""
         random.seed(seed)
         world = await self.begin(seed, state)
@@ -119,7 +122,7 @@ class Simulator:
             return simulator_world.create(seed, self.database, self.api, self.checker)
         await self.checker.execute(state.statements)
         self.loop.now = state.now
-        return simulator_prepared.restored(seed, state, self.database, self.api, self.checker)
+        return simulator_prepared.restored(seed, state, (self.database, self.api, self.checker))
 
     async def empty(self) -> None:
         """Bring the database into the state of a new one."""
@@ -137,6 +140,10 @@ def is_day(seed: int) -> bool:
 async def live(world: World, fault: Fault) -> None:
     """A run: processes at work, things happening, faults; then calm, until the copy is right."""
     world.plan, world.leased = fault.plan, fault.leased
+    world.pace = replace(world.pace, verify_days=fault.verify_days)
+    if fault.before is not None:
+        await simulator_small.live(world, "listener", fault)
+        await fault.before(world)
     roles = [f"listener-{number}" for number in range(1, fault.listeners + 1)]
     tasks = [asyncio.ensure_future(world.keep(role, simulator_world.listen)) for role in roles]
     tasks.append(asyncio.ensure_future(world.keep("api", simulator_world.serve)))
@@ -210,15 +217,23 @@ def story(world: World, error: Exception) -> str:
 def simulator(url: str) -> Iterator[Simulator]:
     """A simulator over a migrated database of its own."""
     loop = VirtualLoop()
+    loop.set_exception_handler(complain)
     loop.set_task_factory(cuts.task_factory)
     database = Database(url, loop)
     with virtual.instead_of_real_time():
         checker = loop.run_until_complete(opened(database))
+        loop.run_until_complete(cuts.virtual_defaults(checker))
         try:
             yield Simulator(loop, database, simulator_world.create_api(url), checker)
         finally:
             loop.run_until_complete(close(checker, database))
             loop.close()
+
+
+def complain(loop: asyncio.AbstractEventLoop, context: dict[str, Any]) -> None:
+    """Say what asyncio says, but for what asyncpg says of connections that were cut in the midst of a transaction."""
+    if not context["message"].startswith("Resetting connection with an active transaction"):
+        loop.default_exception_handler(context)
 
 
 async def opened(database: Database) -> Pool:

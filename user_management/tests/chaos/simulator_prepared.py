@@ -1,16 +1,15 @@
-"""Prepared states: a copy that is complete, and the WorkOS it is of, made once and restored before every small scene."""
+"""Prepared states: a complete copy, and the WorkOS it is of, made once and restored before every small scene."""
 
 import pickle
 from dataclasses import dataclass, field
-from datetime import datetime, timedelta
 
-import httpx
 from fastapi import FastAPI
 
 from user_management.db.session import Pool
-from user_management.tests.chaos import simulator_world, virtual
-from user_management.tests.chaos.simulator_world import Database, World
-from user_management.tests.support import copies, local_workos
+from user_management.tests.chaos import simulator_world
+from user_management.tests.chaos.cuts import Process
+from user_management.tests.chaos.simulator_world import Database, Surroundings, World
+from user_management.tests.support import copies
 
 STATES = 8
 """How many there are; a seed's is the rest of dividing it."""
@@ -20,11 +19,6 @@ KEPT = (
     "erasures", "erasure_key",
 )  # fmt: skip
 """Every table."""
-
-
-def kept(text: str) -> str:
-    """What a value between quotes looks like inside a statement."""
-    return "'" + text.replace("'", "''") + "'"
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,7 +48,9 @@ class Prepared:
         for table in KEPT:
             await pool.execute(f"CREATE TABLE kept_{seed % STATES}.{table} AS SELECT * FROM {table}")
             if await pool.fetchval(f"SELECT EXISTS (SELECT FROM {table})"):
-                statements.append(f"INSERT INTO {table} OVERRIDING SYSTEM VALUE SELECT * FROM kept_{seed % STATES}.{table}")
+                statements.append(
+                    f"INSERT INTO {table} OVERRIDING SYSTEM VALUE SELECT * FROM kept_{seed % STATES}.{table}"
+                )
         app = world.local.app
         blob = pickle.dumps((app.state.store, app.state.activity))
         self.states[seed % STATES] = state = State("; ".join(statements), blob, world.database.loop.now, app)
@@ -66,8 +62,7 @@ async def prepare(seed: int, database: Database, api: FastAPI, checker: Pool) ->
     world = simulator_world.create(seed % STATES, database, api, checker)
     world.store.hold_back = 0.0
     world.page = 100
-    if not len(world.store.feed):
-        world.happen(6)
+    world.happen(3)  # so that the place in the feed is behind an event
     process = world.born("listener")
     process.start(first(world, process))
     await process.buried()
@@ -76,7 +71,7 @@ async def prepare(seed: int, database: Database, api: FastAPI, checker: Pool) ->
     return world
 
 
-async def first(world: World, process: simulator_world.Process) -> None:
+async def first(world: World, process: Process) -> None:
     """A whole first start."""
     async with process.pool(5) as pool:
         listener = simulator_world.listener_of(world, process, pool)
@@ -84,6 +79,6 @@ async def first(world: World, process: simulator_world.Process) -> None:
         await copies.fill(listener)
 
 
-def restored(seed: int, state: State, database: Database, api: FastAPI, checker: Pool) -> World:
+def restored(seed: int, state: State, among: Surroundings) -> World:
     """The world of a prepared state, with this seed's dice."""
-    return simulator_world.over(seed, state.app, *pickle.loads(state.workos), database, api, checker)  # noqa: S301  our own
+    return simulator_world.over(seed, state.app, pickle.loads(state.workos), among)  # noqa: S301  our own

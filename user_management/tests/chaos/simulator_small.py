@@ -10,7 +10,7 @@ from user_management.tests.chaos.cuts import Process
 from user_management.tests.chaos.faults import Fault
 from user_management.tests.chaos.simulator_world import World
 
-LIVES = 3
+LIVES = 2
 """Processes, one after the other, that a cut may end; then one goes on undisturbed."""
 ROUNDS = 400
 """Attempts after which a copy that does not reach the feed's end is given up."""
@@ -20,7 +20,8 @@ Act = Callable[[World, Listener], Awaitable[object]]
 
 async def play(world: World, fault: Fault) -> None:
     """A small scene of a fault class: things happen, processes follow and are cut, the last one reaches the end."""
-    await happen(world)
+    world.plan = fault.plan
+    await (fault.before or happen)(world)
     trouble = asyncio.ensure_future(fault.small(world)) if fault.small else None
     for _ in range(world.dice.randrange(1, LIVES + 1)):
         lives = [live(world, f"listener-{number}", fault) for number in range(1, 1 + (1 if fault.leased else 2))]
@@ -54,12 +55,12 @@ async def follow(world: World, process: Process, fault: Fault, *, last: bool) ->
     """Follow the feed until its end is reached, as the daemon does: what fails is tried again."""
     async with process.pool(5) as pool:
         listener = simulator_world.listener_of(world, process, pool)
-        if last or fault.act is not None or world.dice.random() < 0.2:
+        if world.dice.random() < 0.2:
             await again(listener, lambda: prepare(listener))
         if fault.act is not None and not last:
             await again(listener, lambda: act(world, listener, fault))
         await drain(listener)
-        if await again(listener, lambda: backfill_once(listener)):
+        if (fault.act or world.ahead or last) and await again(listener, lambda: backfill_once(listener)):
             await drain(listener)
 
 
