@@ -41,7 +41,9 @@ def simulate(
     jobs: Annotated[int, typer.Option(help="Processes that share the work.")] = 2,
     story: Annotated[bool, typer.Option("--story", help="Tell what happened in each run that failed.")] = False,
 ) -> None:
-    """Simulate small scenes, and a whole day at every fiftieth seed, in virtual time.  Example: simulate --seeds 1..1000 --class crash."""
+    """Simulate small scenes, and a whole day at every fiftieth seed, in virtual time.
+
+    Example: simulate --seeds 1..1000 --class crash."""
     names, wanted = classes or list(FAULTS), seeds_of(seeds)
     if unknown := set(names) - set(FAULTS):
         raise typer.BadParameter(f"no such class: {', '.join(sorted(unknown))}; there are {', '.join(FAULTS)}")

@@ -9,6 +9,7 @@ from collections.abc import Awaitable, Callable, Iterator
 from dataclasses import dataclass, field, replace
 from typing import Any
 
+import orjson
 from fastapi import FastAPI
 
 from user_management.db import session
@@ -210,7 +211,14 @@ def story(world: World, error: Exception) -> str:
     """What happened in a run, as far as it helps to understand it."""
     said = sorted(line for process in world.history for line in process.said)
     sizes = f"page {world.page}, hold-back {world.store.hold_back}, {len(world.store.feed)} events"
-    return "\n".join([sizes, *said, *map(str, world.posts), *traceback.format_exception(error)[-6:]])
+    return "\n".join([sizes, *said, *map(str, world.posts), *of_people(world), *traceback.format_exception(error)[-6:]])
+
+
+def of_people(world: World) -> list[str]:
+    """Who came and went at WorkOS, while clients created users."""
+    told = [orjson.loads(blob) for blob in world.store.feed.blobs] if world.posts else []
+    people = [one for one in told if one["event"] in {"user.created", "user.deleted"}]
+    return [f"{one['created_at']} {one['event']} {one['data']['id']} {one['data']['email']}" for one in people]
 
 
 @contextlib.contextmanager
