@@ -43,7 +43,8 @@ def simulate(
 ) -> None:
     """Simulate small scenes, and a whole day at every fiftieth seed, in virtual time.
 
-    Example: simulate --seeds 1..1000 --class crash."""
+    Example: simulate --seeds 1..1000 --class crash.
+    """
     names, wanted = classes or list(FAULTS), seeds_of(seeds)
     if unknown := set(names) - set(FAULTS):
         raise typer.BadParameter(f"no such class: {', '.join(sorted(unknown))}; there are {', '.join(FAULTS)}")

@@ -14,7 +14,7 @@ import asyncpg
 
 from user_management.db import session
 from user_management.db.session import Pool
-from user_management.tests.chaos import virtual
+from user_management.tests.chaos import steps, virtual
 from user_management.tests.chaos.virtual import VirtualLoop
 
 T = TypeVar("T")
@@ -65,51 +65,6 @@ class Cut:
         return bool(self.statement) and re.search(self.matching, query) is not None
 
 
-DEFAULTS = re.compile(
-    r"\s*(INSERT INTO|COPY) (journal|writes|backfills|verifications|verified|findings|failures|erasures)\b"
-)
-"""Statements that may leave a time to a column's default."""
-
-
-async def virtual_defaults(pool: Pool) -> None:
-    """Let columns that are given the time by default be given virtual time."""
-    found = await pool.fetch(
-        "SELECT table_name, column_name FROM information_schema.columns "
-        "WHERE table_schema = 'public' AND column_default ~ 'now\\(\\)|clock_timestamp|CURRENT_TIMESTAMP'"
-    )
-    body = "SELECT 'epoch'::timestamptz + last_value * interval '1 microsecond' FROM virtual_clock"
-    await pool.execute("CREATE SEQUENCE IF NOT EXISTS virtual_clock")
-    await pool.execute(f"CREATE OR REPLACE FUNCTION virtual_time() RETURNS timestamptz LANGUAGE sql AS $${body}$$")
-    for row in found:
-        await pool.execute(f"ALTER TABLE {row['table_name']} ALTER {row['column_name']} SET DEFAULT virtual_time()")
-
-
-class Stepped(Coroutine[Any, Any, T]):
-    """A coroutine whose every step is counted against its process."""
-
-    def __init__(self, inner: Coroutine[Any, Any, T], process: "Process") -> None:
-        self.inner, self.process = inner, process
-
-    def send(self, value: Any) -> Any:
-        """Go on to the next await."""
-        self.process.step()
-        return self.inner.send(value)
-
-    def throw(self, *args: Any) -> Any:
-        """Go on with an error."""
-        return self.inner.throw(*args)
-
-    def close(self) -> None:
-        """End it."""
-        self.inner.close()
-
-    def __getattr__(self, name: str) -> Any:
-        return getattr(self.inner, name)
-
-    def __await__(self) -> Any:
-        return self.inner.__await__()
-
-
 current: ContextVar["Process | None"] = ContextVar("current", default=None)
 """The simulated process at work."""
 
@@ -126,7 +81,7 @@ def task_factory(loop: asyncio.AbstractEventLoop, coroutine: Any, **options: Any
         return task
     if process is None:
         return asyncio.Task(coroutine, loop=loop, **options)
-    task = asyncio.Task(Stepped(coroutine, process), loop=loop, **options)
+    task = asyncio.Task(steps.Stepped(coroutine, process), loop=loop, **options)
     process.tasks.append(task)
     return task
 
@@ -291,7 +246,7 @@ class Process:
         if cut is not None and cut.kind is not Kind.KILL_AFTER and cut.kind is not Kind.LOSE_AFTER:
             await self.cut_before(cut, connection, query)
         self.alive()
-        if DEFAULTS.match(query):
+        if steps.DEFAULTS.match(query):
             await connection.raw_clock()
         text = CLOCK.sub(f"'{virtual.true_time().isoformat()}'::timestamptz", query)
         result = await self.loop.real(

@@ -22,6 +22,7 @@ from user_management.tests.chaos import (
     simulator_prepared,
     simulator_small,
     simulator_world,
+    steps,
     virtual,
 )
 from user_management.tests.chaos.cuts import Process
@@ -230,7 +231,7 @@ def simulator(url: str) -> Iterator[Simulator]:
     database = Database(url, loop)
     with virtual.instead_of_real_time():
         checker = loop.run_until_complete(opened(database))
-        loop.run_until_complete(cuts.virtual_defaults(checker))
+        loop.run_until_complete(steps.virtual_defaults(checker))
         try:
             yield Simulator(loop, database, simulator_world.create_api(url), checker)
         finally:
