@@ -129,10 +129,11 @@ async def _lines(table: Table) -> AsyncIterator[bytes]:
     """Chunks of lines; an object that goes while this streams is left out."""
     keys: Iterator[str] = iter(table.ids.copy())
     while chunk := list(islice(keys, _CHUNK)):
-        yield b"".join(_line(table, key) for key in chunk if key in table.blobs)
+        yield b"".join(line(table, key) for key in chunk if key in table.blobs)
 
 
-def _line(table: Table, key: str) -> bytes:
+def line(table: Table, key: str) -> bytes:
+    """An object in the shape of events, on a line of its own."""
     blob = table.blobs[key]
     return (organizations.lean(orjson.loads(blob)) if table.kind == "organization" else blob) + b"\n"
 

@@ -10,6 +10,7 @@ from rich.progress import Progress
 
 from user_management.tests.chaos import simulator_jobs
 from user_management.tests.chaos.faults import FAULTS
+from user_management.tests.chaos.simulator import is_day
 from user_management.tests.chaos.storm_command import storms
 from user_management.tests.chaos.table import Line, table
 
@@ -40,7 +41,10 @@ def simulate(
     jobs: Annotated[int, typer.Option(help="Processes that share the work.")] = 2,
     story: Annotated[bool, typer.Option("--story", help="Tell what happened in each run that failed.")] = False,
 ) -> None:
-    """Simulate whole days in virtual time, in this process.  Example: simulate --seeds 1..1000 --class crash."""
+    """Simulate small scenes, and a whole day at every fiftieth seed, in virtual time.
+
+    Example: simulate --seeds 1..1000 --class crash.
+    """
     names, wanted = classes or list(FAULTS), seeds_of(seeds)
     if unknown := set(names) - set(FAULTS):
         raise typer.BadParameter(f"no such class: {', '.join(sorted(unknown))}; there are {', '.join(FAULTS)}")
@@ -57,6 +61,8 @@ def simulate(
                 if story:
                     out.print(failure.story, markup=False)
     out.print(table(Line(name, FAULTS[name].about, runs[name], failed[name]) for name in names))
+    days = len(names) * sum(map(is_day, wanted))
+    out.print(f"{days:,} of these runs are whole days, {runs.total() - days:,} are small scenes (a page or three).")
     raise typer.Exit(1 if failed.total() else 0)
 
 

@@ -14,11 +14,13 @@ import asyncpg
 
 from user_management.db import session
 from user_management.db.session import Pool
-from user_management.tests.chaos import virtual
+from user_management.tests.chaos import steps, virtual
 from user_management.tests.chaos.virtual import VirtualLoop
 
 T = TypeVar("T")
 ENDS = re.compile(r"\s*(COMMIT|ROLLBACK)\b(?!\s+TO)", re.IGNORECASE)
+LOCKS = "FROM checkpoints ORDER BY name FOR UPDATE"
+"""What every writer waits for, one after the other."""
 CLOCK = re.compile(r"\b(clock_timestamp|now)\(\)")
 
 LATENCY = (0.0002, 0.004)
@@ -63,32 +65,6 @@ class Cut:
         return bool(self.statement) and re.search(self.matching, query) is not None
 
 
-class Stepped(Coroutine[Any, Any, T]):
-    """A coroutine whose every step is counted against its process."""
-
-    def __init__(self, inner: Coroutine[Any, Any, T], process: "Process") -> None:
-        self.inner, self.process = inner, process
-
-    def send(self, value: Any) -> Any:
-        """Go on to the next await."""
-        self.process.step()
-        return self.inner.send(value)
-
-    def throw(self, *args: Any) -> Any:
-        """Go on with an error."""
-        return self.inner.throw(*args)
-
-    def close(self) -> None:
-        """End it."""
-        self.inner.close()
-
-    def __getattr__(self, name: str) -> Any:
-        return getattr(self.inner, name)
-
-    def __await__(self) -> Any:
-        return self.inner.__await__()
-
-
 current: ContextVar["Process | None"] = ContextVar("current", default=None)
 """The simulated process at work."""
 
@@ -97,9 +73,15 @@ def task_factory(loop: asyncio.AbstractEventLoop, coroutine: Any, **options: Any
     """A task; one of a simulated process belongs to it, and dies with it."""
     context = options.get("context")
     process = (context or contextvars.copy_context()).get(current)
-    if process is None or getattr(coroutine, "__qualname__", "") == "Connection._cancel":  # which is the network's work
+    if getattr(coroutine, "__qualname__", "") == "Connection._cancel":  # which is the network's work
+        task = asyncio.Task(coroutine, loop=loop, **options)
+        under_way: set[object] = getattr(loop, "under_way", set())
+        under_way.add(task)
+        task.add_done_callback(under_way.discard)
+        return task
+    if process is None:
         return asyncio.Task(coroutine, loop=loop, **options)
-    task = asyncio.Task(Stepped(coroutine, process), loop=loop, **options)
+    task = asyncio.Task(steps.Stepped(coroutine, process), loop=loop, **options)
     process.tasks.append(task)
     return task
 
@@ -135,9 +117,14 @@ class Wire(AsyncpgConnection):
         run = super().copy_records_to_table
         return await self.process.statement(self, f"COPY {table_name}", lambda _: run(table_name, **options))
 
+    async def raw_clock(self) -> None:
+        """Let the defaults of columns be the virtual time of the statement to come."""
+        moment = virtual.true_time().timestamp() * 1e6
+        await self.process.loop.real(super().execute(f"SELECT setval('virtual_clock', {moment:.0f})"))
+
     async def raw(self, query: str) -> str:
         """Run a statement that nobody counts."""
-        return str(await self.process.loop.real(super().execute(query), frees=True))
+        return str(await self.process.loop.real(super().execute(query), by=self, frees=True))
 
     async def close(self, *, timeout: float | None = None) -> None:  # noqa: ARG002, ASYNC109  asyncpg's own
         """Leave the pool, and wait for another process instead of ending: a connection costs more than a run."""
@@ -150,6 +137,7 @@ class Wire(AsyncpgConnection):
             self.leave()
         else:
             super().terminate()
+            self.process.loop.free(self)
 
     def leave(self) -> None:
         """Part from the pool it belongs to."""
@@ -167,12 +155,14 @@ async def recycle(connections: Iterable[Wire], idle: list[Wire]) -> None:
         connection._top_xact = connection._proxy = None
         if connection._protocol._is_cancelling():
             super(Wire, connection).terminate()
+            connection.process.loop.free(connection)
             continue
         try:
             if connection.is_in_transaction():
                 await connection.raw("ROLLBACK")
         except (asyncpg.PostgresError, asyncpg.InterfaceError, asyncpg.InternalClientError):
             super(Wire, connection).terminate()
+            connection.process.loop.free(connection)
         else:
             idle.append(connection)
 
@@ -256,8 +246,12 @@ class Process:
         if cut is not None and cut.kind is not Kind.KILL_AFTER and cut.kind is not Kind.LOSE_AFTER:
             await self.cut_before(cut, connection, query)
         self.alive()
+        if steps.DEFAULTS.match(query):
+            await connection.raw_clock()
         text = CLOCK.sub(f"'{virtual.true_time().isoformat()}'::timestamptz", query)
-        result = await self.loop.real(run(text), frees=ENDS.match(query) is not None)
+        result = await self.loop.real(
+            run(text), by=connection, locks=LOCKS in query, frees=ENDS.match(query) is not None
+        )
         if cut is not None and cut.kind in {Kind.KILL_AFTER, Kind.LOSE_AFTER}:
             await self.cut_after(cut, connection, query)
         await self.travel()
@@ -332,6 +326,7 @@ class Process:
 def lose(connection: Wire) -> None:
     """Break a connection, as the server's end or a network does."""
     connection._abort()
+    connection.process.loop.free(connection)
     raise asyncpg.ConnectionDoesNotExistError("connection was closed in the middle of operation")
 
 
@@ -344,3 +339,4 @@ async def fail(connection: Wire, query: str, sqlstate: str) -> None:
     finally:
         if sqlstate.startswith("57P"):
             connection._abort()
+            connection.process.loop.free(connection)

@@ -9,8 +9,10 @@ from typing import Any
 import httpx
 import orjson
 
+from user_management.listener.daemon import Listener
 from user_management.sandbox import clock
 from user_management.sandbox.feed import Feed
+from user_management.tests.chaos import simulator_small_faults as small
 from user_management.tests.chaos import virtual
 from user_management.tests.chaos.cuts import Cut, Kind
 from user_management.tests.chaos.simulator_world import World
@@ -51,6 +53,13 @@ class Fault:
     """Whether WorkOS forgets events before they were followed."""
     posts: int = 4
     """Most requests of clients to create a user."""
+    small: Callable[[World], Awaitable[None]] | None = None
+    """What else goes wrong in a small scene."""
+    act: Callable[[World, Listener], Awaitable[object]] | None = None
+    """What a listener does besides in a small scene."""
+    before: Callable[[World], Awaitable[None]] | None = None
+    """What happens before anybody follows."""
+    verify_days: float = 0.0
 
 
 def early(world: World, most: int) -> int:
@@ -69,13 +78,18 @@ def drawn(world: World, role: str, kinds: list[Kind], **told: Any) -> list[Cut]:
         return []
     kind = world.dice.choice(kinds)
     if kind in {Kind.KILL_BEFORE, Kind.STOP, Kind.CANCEL} and world.dice.random() < 0.5:
-        return [Cut(kind, step=early(world, STEPS))]
-    return [Cut(kind, statement=early(world, STATEMENTS), **told)]
+        return [Cut(kind, step=early(world, STEPS // 10 if world.small else STEPS))]
+    return [Cut(kind, statement=early(world, STATEMENTS // 3 if world.small else STATEMENTS), **told)]
 
 
 def killed(world: World, role: str) -> list[Cut]:
     """Killed at any statement, before or after it, or at any await."""
     return drawn(world, role, [Kind.KILL_BEFORE, Kind.KILL_AFTER])
+
+
+def api_killed(world: World, role: str) -> list[Cut]:
+    """The API killed, in small scenes; in a day it lives."""
+    return killed(world, role) if role == "api" and world.small else []
 
 
 def asked_to_leave(world: World, role: str) -> list[Cut]:
@@ -100,7 +114,13 @@ def refused_statements(world: World, _role: str) -> list[Cut]:
     cuts = []
     for _ in range(world.dice.randrange(1, 6)):
         kind = world.dice.choice([Kind.FAIL, Kind.FAIL, Kind.LOSE_BEFORE, Kind.LOSE_AFTER])
-        cuts.append(Cut(kind, statement=early(world, STATEMENTS), sqlstate=world.dice.choice(SQLSTATES)))
+        cuts.append(
+            Cut(
+                kind,
+                statement=early(world, STATEMENTS // 3 if world.small else STATEMENTS),
+                sqlstate=world.dice.choice(SQLSTATES),
+            )
+        )
     return cuts
 
 
@@ -220,7 +240,11 @@ def say_again(world: World) -> None:
 
 
 def outgrown(world: World, event: dict[str, Any]) -> bool:
-    """Whether what an event tells of was changed since, or is gone; and the feed, as far as it is followed, says so."""
+    """Whether what an event tells of was changed since, or is gone; and the feed, as far as it is followed, says so.
+
+    Events from before the run are left out: WorkOS has each in its feed once. One from before the boundary never comes,
+    and behind the boundary the end of a user comes as its beginning does, so nobody can come back.
+    """
     if event["created_at"] < clock.stamp(clock.milliseconds(virtual.START)):
         return False
     kind, data = event["event"].rpartition(".")[0], event["data"]
@@ -240,15 +264,61 @@ FAULTS = {
         Fault("shutdown", "listener asked to leave or cancelled, at any statement or await", asked_to_leave),
         Fault("lost-commit", "connections cut after COMMIT was sent", lost_commits),
         Fault("database", "statements fail: deadlock, disk full, shutdown, read-only, …", refused_statements),
-        Fault("source", "WorkOS answers 429, 5xx, HTML, half a page, an old page, nothing", trouble=bad_source),
-        Fault("lost-reply", "WorkOS does what it is asked and does not say so", trouble=lost_replies, posts=10),
+        Fault(
+            "source",
+            "WorkOS answers 429 (for hours, too), 5xx, HTML, half a page, an old page, nothing",
+            trouble=bad_source,
+            small=lambda world: small.outage(world, SOURCE),
+        ),
+        Fault(
+            "lost-reply",
+            "WorkOS does what it is asked and does not say so; clients repeat with the same key",
+            api_killed,
+            lost_replies,
+            posts=10,
+            small=small.keyed,
+        ),
         Fault("racing", "two listeners at work at once, without a lease", listeners=2, leased=False),
-        Fault("cursor", "the cursor refused: a month away, or another feed", trouble=forgotten, gaps=True),
-        Fault("backfill", "backfills killed, cut and refused half way", interrupted_backfill, asked_again),
-        Fault("clock", "wall clocks that jump, and differ, by minutes", trouble=wrong_clocks, listeners=2),
-        Fault("wild-clock", "the same by hours and days", trouble=wild_clocks, listeners=2),
-        Fault("late", "events late, twice, out of date", trouble=late_events),
-        # webhooks: a class of its own, once there is a route for them
+        Fault(
+            "cursor",
+            "the cursor refused: a month away, or another feed",
+            killed,
+            forgotten,
+            gaps=True,
+            act=small.deserted,
+        ),
+        Fault(
+            "backfill",
+            "backfills killed, cut and refused half way",
+            interrupted_backfill,
+            asked_again,
+            act=small.relist,
+        ),
+        Fault(
+            "clock",
+            "wall clocks that jump, and differ, by minutes",
+            trouble=wrong_clocks,
+            listeners=2,
+            small=wrong_clocks,
+        ),
+        Fault("wild-clock", "the same by hours and days", trouble=wild_clocks, listeners=2, small=wild_clocks),
+        Fault("late", "events late, twice, out of date", trouble=late_events, small=late_events),
+        Fault(
+            "webhooks",
+            "webhooks lost, late, twice, unordered, forged, and crashes",
+            killed,
+            small.webhooks,
+            small=small.webhooks,
+        ),
+        Fault(
+            "catch-up",
+            "hours without a listener, caught up with by stretches of time, killed",
+            killed,
+            before=small.long_stop,
+        ),
+        Fault(
+            "verify", "a rolling verification beside everything, killed", killed, verify_days=0.001, act=small.verified
+        ),
     )
 }
 """By name."""

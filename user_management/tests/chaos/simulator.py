@@ -6,26 +6,33 @@ import io
 import random
 import traceback
 from collections.abc import Awaitable, Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from typing import Any
 
+import orjson
 from fastapi import FastAPI
 
 from user_management.db import session
 from user_management.db.session import Pool
 from user_management.journal import checkpoints, cursor
 from user_management.mirror.engine import catalog
-from user_management.tests.chaos import cuts, simulator_checks, simulator_world, virtual
+from user_management.tests.chaos import (
+    cuts,
+    simulator_checks,
+    simulator_prepared,
+    simulator_small,
+    simulator_world,
+    steps,
+    virtual,
+)
 from user_management.tests.chaos.cuts import Process
 from user_management.tests.chaos.faults import FAULTS, Fault
+from user_management.tests.chaos.simulator_prepared import KEPT, STATES, Prepared, State
 from user_management.tests.chaos.simulator_world import Database, World
 from user_management.tests.chaos.virtual import Stuck, VirtualLoop
 
-TABLES = (
-    "backfill_seen", "backfills", "checkpoints", "cursor", "failures", "journal", "lease",
-    *(resource.name for resource in catalog.resources()),
-)  # fmt: skip
-"""What is emptied between runs: rows are deleted, for dropping the files of tables takes longer than a run."""
+DAYS = 50
+"""Of so many seeds one is a whole day; the others are small scenes."""
 
 Script = Callable[[World], Awaitable[None]]
 """What happens in a run, up to the moment when the copy is to be right."""
@@ -52,16 +59,36 @@ class Simulator:
     database: Database
     api: FastAPI
     checker: Pool
+    prepared: Prepared = field(default_factory=Prepared)
     broken: bool = False
     """Whether a run could not be ended: nothing that follows it would be believed."""
 
     def run(self, fault: Fault, seed: int) -> Failure | None:
-        """One run of a fault class; None when everything came out right."""
+        """One run of a fault class, a whole day now and then; None when everything came out right."""
+        return self.day(fault, seed) if is_day(seed) else self.scene(fault, seed)
+
+    def day(self, fault: Fault, seed: int) -> Failure | None:
+        """A whole day of a fault class."""
         return self.play(fault.name, seed, lambda world: live(world, fault), gaps=fault.gaps)
 
-    def play(self, name: str, seed: int, script: Script, *, gaps: bool) -> Failure | None:
+    def scene(self, fault: Fault, seed: int) -> Failure | None:
+        """A page or three of a fault class, from a prepared state."""
+        if self.prepared.of(seed) is None:
+            self.loop.run_until_complete(self.prepare(seed))
+        return self.play(fault.name, seed, lambda world: simulator_small.play(world, fault), gaps=fault.gaps,
+                         state=self.prepared.of(seed))  # fmt: skip
+
+    async def prepare(self, seed: int) -> None:
+        """Prepare the state of a seed."""
+        await self.empty()
+        random.seed(seed % STATES)
+        self.loop.now, self.loop.turns = 0.0, 0
+        world = await simulator_prepared.prepare(seed, self.database, self.api, self.checker)
+        await self.prepared.keep(seed, world, self.checker)
+
+    def play(self, name: str, seed: int, script: Script, *, gaps: bool, state: State | None = None) -> Failure | None:
         """One run of a script; `gaps`: the feed may have forgotten events before anybody followed them."""
-        running = self.loop.create_task(self.attempt(name, seed, script, gaps=gaps))
+        running = self.loop.create_task(self.attempt(name, seed, script, state, gaps=gaps))
         try:
             return self.loop.run_until_complete(running)
         except Stuck as stuck:
@@ -73,12 +100,10 @@ class Simulator:
             self.broken = not running.done()
             return failure
 
-    async def attempt(self, name: str, seed: int, script: Script, *, gaps: bool) -> Failure | None:
-        """One run, in a database that is emptied first."""
-        await self.empty()
+    async def attempt(self, name: str, seed: int, script: Script, state: State | None, *, gaps: bool) -> Failure | None:
+        """One run, in a database that is emptied first, or brought into a prepared state."""
         random.seed(seed)
-        self.loop.now, self.loop.turns = 0.0, 0
-        world = simulator_world.create(seed, self.database, self.api, self.checker)
+        world = await self.begin(seed, state)
         try:
             await script(world)
             await simulator_checks.check(world, self.checker, gaps=gaps)
@@ -90,17 +115,37 @@ class Simulator:
             return Failure(name, seed, f"{type(error).__name__}: {error}", story(world, error))
         return None
 
+    async def begin(self, seed: int, state: State | None) -> World:
+        """The world of a run: as new, or as it was prepared."""
+        self.loop.turns = 0
+        if state is None:
+            await self.empty()
+            self.loop.now = 0.0
+            return simulator_world.create(seed, self.database, self.api, self.checker)
+        await self.checker.execute(state.statements)
+        self.loop.now = state.now
+        return simulator_prepared.restored(seed, state, (self.database, self.api, self.checker))
+
     async def empty(self) -> None:
         """Bring the database into the state of a new one."""
-        await self.checker.execute("; ".join(f"DELETE FROM {table}" for table in TABLES))
+        await self.checker.execute("; ".join(f"DELETE FROM {table}" for table in KEPT))
         async with session.transaction(self.checker) as connection:
             await checkpoints.ensure(connection, [resource.name for resource in catalog.resources()])
             await cursor.ensure(connection)
 
 
+def is_day(seed: int) -> bool:
+    """Whether a seed is a whole day."""
+    return seed % DAYS == 0
+
+
 async def live(world: World, fault: Fault) -> None:
     """A run: processes at work, things happening, faults; then calm, until the copy is right."""
     world.plan, world.leased = fault.plan, fault.leased
+    world.pace = replace(world.pace, verify_days=fault.verify_days)
+    if fault.before is not None:
+        await simulator_small.live(world, "listener", fault)
+        await fault.before(world)
     roles = [f"listener-{number}" for number in range(1, fault.listeners + 1)]
     tasks = [asyncio.ensure_future(world.keep(role, simulator_world.listen)) for role in roles]
     tasks.append(asyncio.ensure_future(world.keep("api", simulator_world.serve)))
@@ -167,22 +212,37 @@ def story(world: World, error: Exception) -> str:
     """What happened in a run, as far as it helps to understand it."""
     said = sorted(line for process in world.history for line in process.said)
     sizes = f"page {world.page}, hold-back {world.store.hold_back}, {len(world.store.feed)} events"
-    return "\n".join([sizes, *said, *map(str, world.posts), *traceback.format_exception(error)[-6:]])
+    return "\n".join([sizes, *said, *map(str, world.posts), *of_people(world), *traceback.format_exception(error)[-6:]])
+
+
+def of_people(world: World) -> list[str]:
+    """Who came and went at WorkOS, while clients created users."""
+    told = [orjson.loads(blob) for blob in world.store.feed.blobs] if world.posts else []
+    people = [one for one in told if one["event"] in {"user.created", "user.deleted"}]
+    return [f"{one['created_at']} {one['event']} {one['data']['id']} {one['data']['email']}" for one in people]
 
 
 @contextlib.contextmanager
 def simulator(url: str) -> Iterator[Simulator]:
     """A simulator over a migrated database of its own."""
     loop = VirtualLoop()
+    loop.set_exception_handler(complain)
     loop.set_task_factory(cuts.task_factory)
     database = Database(url, loop)
     with virtual.instead_of_real_time():
         checker = loop.run_until_complete(opened(database))
+        loop.run_until_complete(steps.virtual_defaults(checker))
         try:
             yield Simulator(loop, database, simulator_world.create_api(url), checker)
         finally:
             loop.run_until_complete(close(checker, database))
             loop.close()
+
+
+def complain(loop: asyncio.AbstractEventLoop, context: dict[str, Any]) -> None:
+    """Say what asyncio says, but for what asyncpg says of connections that were cut in the midst of a transaction."""
+    if not context["message"].startswith("Resetting connection with an active transaction"):
+        loop.default_exception_handler(context)
 
 
 async def opened(database: Database) -> Pool:

@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import gc
 import multiprocessing
 import tempfile
 from collections.abc import Iterator, Sequence
@@ -35,13 +36,17 @@ def begin(url: str) -> None:
     structlog.configure(wrapper_class=structlog.make_filtering_bound_logger(50))
     name = f"simulation_{multiprocessing.current_process().name.rpartition('-')[2]}"
     own = asyncio.run(embedded.create(url, name, template="simulation"))
+    gc.freeze()
+    gc.disable()
     Own.simulator = Own.kept.enter_context(simulator.simulator(own))
 
 
 def work(batch: Batch) -> tuple[Batch, list[Failure]]:
     """Do some runs; the failures among them."""
     name, seeds = batch
-    return batch, [found for seed in seeds if (found := Own.simulator.run(FAULTS[name], seed)) is not None]
+    failures = [found for seed in seeds if (found := Own.simulator.run(FAULTS[name], seed)) is not None]
+    gc.collect()
+    return batch, failures
 
 
 def batches(names: Sequence[str], seeds: range) -> list[Batch]:

@@ -7,10 +7,12 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from functools import partial
 from random import Random
-from typing import Any
+from typing import Any, TypeAlias
 
 import httpx
+import orjson
 from fastapi import FastAPI
+from starlette.requests import Request
 
 from user_management.db import session
 from user_management.db.session import Pool
@@ -18,7 +20,8 @@ from user_management.journal.watch import Watcher
 from user_management.listener import backfills, daemon
 from user_management.listener.worker import Listener, Pace
 from user_management.mirror.engine import catalog
-from user_management.sandbox import users
+from user_management.sandbox import errors, events, replies, users
+from user_management.sandbox.activity import Activity
 from user_management.sandbox.application import create_app as create_sandbox
 from user_management.sandbox.config import Config
 from user_management.sandbox.feed import Feed
@@ -35,9 +38,12 @@ from user_management.web.connections import Connections
 from user_management.web.dependencies import Backend
 from user_management.web.lifespan import Options
 
+SECRET = "whsec_simulated"
 PACE = Pace(poll_interval=3.0, lease=12.0, backoff_initial=0.5, backoff_max=10.0)
 TYPES = catalog.event_types(catalog.resources())
 
+Surroundings: TypeAlias = tuple["Database", FastAPI, Pool]
+"""What all worlds share: the database, the API's routes, and the pool of those who look from outside."""
 Mangle = Callable[[httpx.Request, httpx.Response], httpx.Response]
 """What the way from WorkOS does to an answer."""
 
@@ -60,6 +66,8 @@ class Post:
     problem: str = ""
     id: str = ""
     visible: bool | None = None
+    keyed: bool = False
+    """Whether it bears an `Idempotency-Key`, and is repeated until it has an outcome."""
 
 
 class Network(local_workos.Wire):
@@ -72,6 +80,8 @@ class Network(local_workos.Wire):
     async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
         """The sandbox's answer, once it is here."""
         self.check(httpx.ConnectError("the process is dead"))
+        if self.world.small and not self.world.whole_way and request.url.path == "/events":
+            return await self.short(request)
         await self.world.travel()
         if request.method == "POST":
             self.world.sent.append(json.loads(request.content).get("email", ""))
@@ -82,6 +92,31 @@ class Network(local_workos.Wire):
         await self.world.travel()
         self.check(httpx.ReadError("the process is dead"))
         return self.world.mangle(request, answer) if self.world.mangle else answer
+
+    async def short(self, request: httpx.Request) -> httpx.Response:
+        """A page of events, straight from the function that answers."""
+        query = str(request.url.copy_set_param("limit", self.world.page).query, "ascii")
+        scope = {"type": "http", "method": "GET", "query_string": query.encode(), "headers": [], "app": self.app}
+        await asyncio.sleep(0)
+        try:
+            answered = await events.list_events(Request(scope))
+        except errors.ApiError as refused:
+            answered = await errors.handle(Request(scope), refused)
+        await asyncio.sleep(0)
+        self.check(httpx.ReadError("the process is dead"))
+        if self.world.by_time and "range_start" in request.url.params and answered.status_code == httpx.codes.OK:
+            answered = replies.ok(self.younger(request))
+        answer = httpx.Response(answered.status_code, content=bytes(answered.body), request=request,
+                                headers={"content-type": "application/json"})  # fmt: skip
+        return self.world.mangle(request, answer) if self.world.mangle else answer
+
+    def younger(self, request: httpx.Request) -> bytes:
+        """The first page of events that happened after a time, in the feed's order."""
+        feed, since = self.world.store.feed, request.url.params["range_start"]
+        found = [one for one in feed.blobs if orjson.loads(one)["created_at"] > since]
+        after = orjson.loads(found[self.world.page - 1])["id"] if len(found) > self.world.page else None
+        page = {"object": "list", "data": [orjson.loads(one) for one in found[: self.world.page]]}
+        return orjson.dumps({**page, "list_metadata": {"after": after}})
 
     def check(self, error: httpx.TransportError) -> None:
         """Let nothing through for a dead process."""
@@ -106,6 +141,17 @@ class World:
     leased: bool = True
     mangle: Mangle | None = None
     leaving: bool = False
+    leaving_api: bool = False
+    known: int = 0
+    """How many events of the feed the prepared copy has followed."""
+    astray: bool = False
+    """Whether the feed's order is not that of times; then what is caught up with stands by time in the journal."""
+    by_time: bool = False
+    """Whether a feed asked from a time on leaves out what is older, wherever it stands."""
+    small: bool = False
+    """Whether this is a page or three, and no day: no time passes on the way, and the way is short."""
+    whole_way: bool = False
+    """Whether requests go through the whole of the sandbox all the same, with its faults."""
     ahead: float = 0.0
     """Seconds by which the wall clocks of new processes are wrong."""
     home: asyncio.Event = field(default_factory=asyncio.Event)
@@ -126,7 +172,7 @@ class World:
 
     async def travel(self) -> None:
         """Let a request, or its answer, travel."""
-        await asyncio.sleep(self.dice.uniform(0.001, 0.15))
+        await asyncio.sleep(0 if self.small else self.dice.uniform(0.001, 0.15))
 
     def happen(self, count: int) -> None:
         """Let so many things happen at WorkOS, at once."""
@@ -135,7 +181,8 @@ class World:
     def born(self, role: str) -> Process:
         """A new process, not yet at work."""
         name = f"{role}.{sum(process.name.startswith(role) for process in self.history) + 1}"
-        process = Process(name, self.database.loop, self.database.url, self.database.idle, Random(self.dice.random()))  # noqa: S311  a simulation's dice
+        dice = None if self.small else Random(self.dice.random())  # noqa: S311  a simulation's dice
+        process = Process(name, self.database.loop, self.database.url, self.database.idle, dice)
         process.ahead, process.cuts = self.ahead, self.plan(self, role)
         self.history.append(process)
         self.alive[role] = process
@@ -211,7 +258,8 @@ async def serve(world: World, process: Process) -> None:
     """What an API worker does."""
     async with process.pool(3) as pool:
         connections = Connections(pool)
-        backend = Backend(connections, world.workos(process), catalog.resources(), 30.0, Watcher(nothing))
+        backend = Backend(connections, world.workos(process), catalog.resources(), 30.0, Watcher(nothing),
+                          secret=b"simulated", webhook_secrets=(SECRET,))  # fmt: skip
         world.api.state.backend = backend
         try:
             await process.stopping.wait()
@@ -228,6 +276,12 @@ async def post(world: World, email: str) -> None:
     """A client creates a user, and looks whether the API shows what it has accepted."""
     told = Post(email)
     world.posts.append(told)
+    await attempt(world, told)
+
+
+async def attempt(world: World, told: Post) -> None:
+    """One request of a client."""
+    told.status = None
     process = world.alive.get("api")
     if process is None or process.dead or process.stopping.is_set() or not hasattr(world.api.state, "backend"):
         told.status, told.problem = 503, "nobody there"
@@ -241,7 +295,8 @@ async def post(world: World, email: str) -> None:
 async def request(world: World, told: Post) -> None:
     """The request, and the look."""
     async with httpx.AsyncClient(transport=httpx.ASGITransport(world.api), base_url="http://api.test") as http:
-        answer = await http.post("/api/users", json={"email": told.email, "first_name": "Ada"})
+        answer = await http.post("/api/users", json={"email": told.email, "first_name": "Ada"},
+                                 headers={"Idempotency-Key": told.email} if told.keyed else {})  # fmt: skip
         told.status, body = answer.status_code, answer.json()
         told.problem, told.id = body.get("type", ""), body.get("id", "")
         if told.status == httpx.codes.CREATED:
@@ -265,6 +320,22 @@ def create(seed: int, database: Database, api: FastAPI, checker: Pool) -> World:
     world.store.time = virtual.true_time
     world.home.set()
     world.store.hold_back = dice.choice([0.0, 0.0, 0.5, 3.0])
+    api.state._state.pop("backend", None)
+    return world
+
+
+def over(seed: int, app: Any, left: tuple[Store, Activity], among: Surroundings) -> World:
+    """A world in which WorkOS is as it was left before."""
+    (store, activity), (database, api, checker) = left, among
+    app.state.store, app.state.activity = store, activity
+    app.state.faults.set({}, seed=1)
+    http = httpx.AsyncClient(transport=local_workos.Wire(app=app), base_url=URL, headers=HEADERS)
+    dice = Random(seed)  # noqa: S311  a simulation's dice
+    world = World(seed, database, api, dice, LocalWorkOS(http, local_workos.connection(http, URL), app), 0, checker)
+    world.known = len(store.feed)
+    world.page, world.small = dice.choice([1, 2, 3, 5, 10]), True
+    activity._random.seed(seed)
+    world.home.set()
     api.state._state.pop("backend", None)
     return world
 

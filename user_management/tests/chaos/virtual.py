@@ -48,13 +48,13 @@ class Leaping(selectors.DefaultSelector):
         """What is ready; nothing when the clock leapt instead."""
         self.loop.turn()
         if timeout is not None and timeout <= 0:
-            return list(super().select(0))
+            return list(super().select(0)) if self.loop.under_way else []
         grace = GRACE if timeout is not None and timeout < FAR else FAR
         while self.loop.under_way - self.loop.blocked:
             if events := super().select(grace):
                 return list(events)
             self.loop.blocked |= self.loop.under_way
-        events = super().select(HOPELESS if timeout is None else 0)
+        events = super().select(HOPELESS if timeout is None else 0) if self.loop.under_way or timeout is None else []
         if not events:
             self.loop.leap(timeout)
         return list(events)
@@ -68,6 +68,8 @@ class VirtualLoop(asyncio.SelectorEventLoop):
         self.turns = 0
         self.under_way: set[object] = set()
         self.blocked: set[object] = set()
+        self.holder: object = None
+        self.queue: list[object] = []
         selector = Leaping()
         selector.loop = self
         super().__init__(selector)
@@ -89,17 +91,35 @@ class VirtualLoop(asyncio.SelectorEventLoop):
             raise Stuck("everybody waits for somebody")
         self.now += seconds
 
-    async def real(self, work: Awaitable[T], *, frees: bool = False) -> T:
-        """The result of work in the real world, for which the clock stands still; `frees`: it may let others go on."""
+    async def real(self, work: Awaitable[T], *, by: object = None, locks: bool = False, frees: bool = False) -> T:
+        """The result of work in the real world, for which the clock stands still.
+
+        `locks`: it takes the lock that `by` holds from then on; `frees`: it ends what `by` holds.
+        """
         token = object()
         self.under_way.add(token)
+        if locks and self.holder is not by:
+            if self.queue or self.holder is not None:
+                self.blocked.add(token)
+            self.queue.append(token)
         try:
-            return await work
+            result = await work
+            if locks:
+                self.holder = by
+            return result
         finally:
             self.under_way.discard(token)
             self.blocked.discard(token)
-            if frees:
-                self.blocked.clear()
+            if token in self.queue:
+                self.queue.remove(token)
+            if frees or (locks and self.holder is None):
+                self.free(by)
+
+    def free(self, holder: object) -> None:
+        """Let those go on who waited for what this one held: the first of them, where there is a queue."""
+        if self.holder is holder:
+            self.holder = None
+        self.blocked = set(self.queue[self.holder is None :])
 
 
 def wall() -> datetime:
