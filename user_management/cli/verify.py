@@ -29,6 +29,7 @@ from user_management.services.workos.bucket import Priority
 
 PAGES = 20
 """Pages that are compared before their suspects are looked at again."""
+WHOLE: Final = "100%"
 STANDINGS: Final = tuple(Standing)
 PAGE: Final = ("resource", "partition", "from_id", "upto_id", "verified_at", "objects", "hash")
 """What is told of each page."""
@@ -59,7 +60,7 @@ class Found:
 
 def verify(  # noqa: PLR0917  typer reads options from parameters, and calls by keyword
     resources: Annotated[list[str] | None, typer.Argument(help="What to verify; everything unless told.")] = None,
-    share: Annotated[str, typer.Option(help="Compare only a share of it, drawn at random, such as 5%.")] = "100%",
+    share: Annotated[str, typer.Option(help="Compare only a share of it, drawn at random, such as 5%.")] = WHOLE,
     repair: Annotated[bool, typer.Option("--repair", help="Show what would be repaired, ask, and repair it.")] = False,
     yes: Annotated[bool, typer.Option("--yes", help="Repair without asking.")] = False,
     resume: Annotated[bool, typer.Option("--resume", help="Go on with the run that was interrupted.")] = False,
@@ -70,6 +71,9 @@ def verify(  # noqa: PLR0917  typer reads options from parameters, and calls by 
     as_json: Annotated[bool, typer.Option("--json", help="As JSON: heads, counts, a hash for each page.")] = False,
 ) -> None:
     """Prove that the copy equals WorkOS; exit 3 if it does not.  Example: user-management verify users --share 5%."""
+    refuse_what_goes_not_together(
+        resources, share, others=repair or resume or yes, journal=journal, resume=resume
+    )  # fmt: skip
     if journal:
         show_proofs(edge.run(prove(named(resources or []))), as_json=as_json)
         return
@@ -79,6 +83,16 @@ def verify(  # noqa: PLR0917  typer reads options from parameters, and calls by 
     show(found, as_json=as_json)
     if found.accused:
         raise typer.Exit(edge.DIFFERED)
+
+
+def refuse_what_goes_not_together(
+    resources: list[str] | None, share: str, *, others: bool, journal: bool, resume: bool
+) -> None:
+    """A wrong usage is a sentence, and nothing is left out silently."""
+    if journal and (others or share != WHOLE):
+        raise typer.BadParameter("goes with --json and with resources only", param_hint="--journal")
+    if resume and (resources or share != WHOLE):
+        raise typer.BadParameter("goes on with the resources and the share of the run", param_hint="--resume")
 
 
 def fraction(share: str) -> float:
@@ -112,6 +126,8 @@ async def started(desk: Desk, resources: Sequence[Resource], share: float, *, re
     if resume and interrupted is not None:
         edge.err.print(f"Going on with the run of {interrupted.started_at:%Y-%m-%d %H:%M}.")
         return interrupted
+    if interrupted is not None:
+        edge.err.print("An interrupted run is given up; --resume would have gone on with it.", style="yellow")
     return await verifying.begin(desk.pool, resources, kind=ASKED, share=share)
 
 
@@ -187,6 +203,9 @@ def show(found: Found, *, as_json: bool) -> None:
         where = f" ({', '.join(one.keys)})" if one.keys else ""
         edge.out.print(f"{one.standing}: {one.resource} {one.object_id}{where} {one.repair}".rstrip(), markup=False)
     whole = "" if found.run.share >= 1 else f" in the {found.run.share:.1%} that was compared"
+    moving = sum(counts.get(Standing.IN_FLIGHT.value, 0) for counts in found.counts.values())
+    if moving:
+        edge.out.print(f"{moving:,} changed whenever they were looked at and were not judged: verify them again.")
     if found.accused:
         edge.out.print(f"{len(found.accused):,} objects are not as WorkOS says{whole}.", style="bold red")
     else:

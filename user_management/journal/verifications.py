@@ -148,11 +148,6 @@ async def unfinished(connection: Connection, kind: str) -> Verification | None:
     )
 
 
-async def get(connection: Connection, number: int) -> Verification | None:
-    """One run."""
-    return of_row(await connection.fetchrow("SELECT * FROM verifications WHERE id = $1", number))
-
-
 async def begin(connection: Connection, kind: str, resources: Sequence[str], share: float) -> Verification:
     """Begin a run over resources; an interrupted one of the same kind is given up."""
     await connection.execute(
@@ -183,17 +178,19 @@ async def place(connection: Connection, run: Verification, at: tuple[str, str, K
 
 async def step(
     connection: Connection, run: Verification, page: Page, findings: Sequence[Finding], place: tuple[str, str, Key]
-) -> None:
+) -> Verification:
     """Keep a compared page with what was found, and move the run from where it stood to the next place."""
     resource, partition, reached = place
-    moved = await connection.execute(
-        """
-        UPDATE verifications SET resource = $3, partition = $4, reached_at = $5, reached_id = $6, steps = steps + 1
-        WHERE id = $1 AND steps = $2 AND finished_at IS NULL
-        """,
-        run.id, run.steps, resource, partition, reached.at, reached.id,
+    moved = of_row(
+        await connection.fetchrow(
+            """
+            UPDATE verifications SET resource = $3, partition = $4, reached_at = $5, reached_id = $6, steps = steps + 1
+            WHERE id = $1 AND steps = $2 AND finished_at IS NULL RETURNING *
+            """,
+            run.id, run.steps, resource, partition, reached.at, reached.id,
+        )
     )  # fmt: skip
-    if moved != "UPDATE 1":
+    if moved is None:
         raise VerificationMoved(f"verification {run.id} is no longer at step {run.steps}")
     end = page.end or Key()
     await connection.execute(
@@ -213,20 +210,29 @@ async def step(
             for one in findings
         ],
     )
+    return moved
 
 
-async def finish(connection: Connection, run: Verification) -> None:
-    """Close a run at the journal's head; of each kind the last finished run is kept."""
-    await connection.execute(
+async def finish(connection: Connection, run: Verification) -> Verification:
+    """Close a run at the journal's head. Older ones of its kind go, but for a whole one of something it left out."""
+    row = await connection.fetchrow(
         "UPDATE verifications SET finished_at = now(), head_after = "
-        "(SELECT position FROM checkpoints WHERE name = 'journal') WHERE id = $1",
+        "(SELECT position FROM checkpoints WHERE name = 'journal') WHERE id = $1 AND finished_at IS NULL RETURNING *",
         run.id,
     )
-    await connection.execute("DELETE FROM verifications WHERE kind = $1 AND id < $2", run.kind, run.id)
+    finished = of_row(row)
+    if finished is None:
+        raise VerificationMoved(f"verification {run.id} was given up for another one")
+    await connection.execute(
+        "DELETE FROM verifications WHERE kind = $1 AND id < $2 "
+        "AND (share < 1 OR ($3 >= 1 AND resources <@ $4::text[]))",
+        run.kind, run.id, run.share, list(run.resources),
+    )  # fmt: skip
     for table in ("verified", "findings"):
         await connection.execute(
             f"DELETE FROM {table} WHERE verification_id NOT IN (SELECT id FROM verifications)"
         )  # fmt: skip
+    return finished
 
 
 async def pages(connection: Connection, run: Verification) -> list[Any]:

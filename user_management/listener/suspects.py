@@ -9,8 +9,8 @@ import asyncio
 import hashlib
 import json
 from collections import Counter
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -36,6 +36,8 @@ PATIENCE = 600.0
 GLANCE = 0.1
 AT_ONCE = 10
 """Suspects that are asked for at the same time."""
+LOOKS = 2
+"""Second looks at what moves: whoever still moves then is left to the next verification."""
 STONES = 5
 """How many objects before one that is gone are tried as its stand-in."""
 
@@ -200,7 +202,24 @@ async def settled(pool: Pool, since: datetime, *, hold_back: float, patience: fl
         raise NotFollowed("The feed's end was not reached in time: is a listener at work?") from error
 
 
-async def again(pool: Pool, workos: WorkOS, suspect: Suspect) -> tuple[Standing, Finding]:
+@dataclass(frozen=True, slots=True)
+class Judged:
+    """A suspect that was looked at a second time: how it stands, and what it was like."""
+
+    standing: Standing
+    keys: tuple[str, ...]
+    suspect: Suspect
+
+    @property
+    def finding(self) -> Finding:
+        """What there is to be told of it."""
+        row = self.suspect.row
+        return Finding(
+            self.suspect.resource.name, self.suspect.id, self.standing.value, self.keys, row.position if row else 0
+        )
+
+
+async def again(pool: Pool, workos: WorkOS, suspect: Suspect) -> Judged:
     """Look at a suspect a second time, on both sides, and judge it."""
     found = await objects.get(workos, suspect.resource.listing.path, suspect.id)
     async with pool.acquire() as connection:
@@ -209,8 +228,7 @@ async def again(pool: Pool, workos: WorkOS, suspect: Suspect) -> tuple[Standing,
     standing, keys = compare.judge(suspect.resource, row, said)
     if standing is not Standing.EQUAL and (compare.moved(suspect.row, row) or changed(suspect, said)):
         standing = Standing.IN_FLIGHT
-    position = row.position if row else 0
-    return standing, Finding(suspect.resource.name, suspect.id, standing.value, tuple(keys), position)
+    return Judged(standing, tuple(keys), replace(suspect, said=said, row=row))
 
 
 def changed(suspect: Suspect, said: dict[str, Any] | None) -> bool:
@@ -224,25 +242,39 @@ def changed(suspect: Suspect, said: dict[str, Any] | None) -> bool:
 async def settle(
     pool: Pool, workos: WorkOS, batch: Sequence[Looked], *, hold_back: float
 ) -> list[tuple[Page, list[Finding]]]:
-    """The pages of a batch as they are kept, once their suspects were looked at again."""
-    if any(looked.suspects for looked in batch):
-        await settled(pool, max(looked.at for looked in batch), hold_back=hold_back)
-    return [await judged(pool, workos, looked) for looked in batch]
+    """The pages of a batch as they are kept, once their suspects were looked at again; twice, if they moved."""
+    judged: dict[tuple[str, str], Judged] = {}
+    waiting = [suspect for looked in batch for suspect in looked.suspects]
+    since = max((looked.at for looked in batch), default=None)
+    for _ in range(LOOKS):
+        if not waiting or since is None:
+            break
+        await settled(pool, since, hold_back=hold_back)
+        found = await look_again(pool, workos, waiting)
+        judged |= {(one.suspect.resource.name, one.suspect.id): one for one in found}
+        waiting = [one.suspect for one in found if one.standing is Standing.IN_FLIGHT]
+        async with pool.acquire() as connection:
+            since = await cursors.clock(connection)
+    return [kept(looked, judged) for looked in batch]
 
 
-async def judged(pool: Pool, workos: WorkOS, looked: Looked) -> tuple[Page, list[Finding]]:
+async def look_again(pool: Pool, workos: WorkOS, waiting: Sequence[Suspect]) -> list[Judged]:
+    """All suspects, looked at again, some at a time."""
+    found: list[Judged] = []
+    for start in range(0, len(waiting), AT_ONCE):
+        some = waiting[start : start + AT_ONCE]
+        found += await asyncio.gather(*(again(pool, workos, suspect) for suspect in some))
+    return found
+
+
+def kept(looked: Looked, judged: Mapping[tuple[str, str], Judged]) -> tuple[Page, list[Finding]]:
     """A page as it is kept, and what was found on it."""
-    verdicts: list[tuple[Standing, Finding]] = []
-    for start in range(0, len(looked.suspects), AT_ONCE):
-        some = looked.suspects[start : start + AT_ONCE]
-        verdicts += await asyncio.gather(*(again(pool, workos, suspect) for suspect in some))
-    counts = Counter(standing.value for standing, _ in verdicts)
+    name = looked.segment.resource.name
+    verdicts = [judged[name, suspect.id] for suspect in looked.suspects]
+    counts = Counter(one.standing.value for one in verdicts)
     counts[Standing.ERASED.value] += looked.erased
     listed = sum(suspect.said is not None for suspect in looked.suspects)
     counts[Standing.EQUAL.value] += looked.objects - looked.erased - listed
-    found = [finding for standing, finding in verdicts if standing not in {Standing.EQUAL, Standing.IN_FLIGHT}]
+    found = [one.finding for one in verdicts if one.standing not in {Standing.EQUAL, Standing.IN_FLIGHT}]
     segment = looked.segment
-    page = Page(
-        segment.resource.name, segment.partition, segment.begin, looked.end, looked.objects, +counts, looked.hash
-    )
-    return page, found
+    return Page(name, segment.partition, segment.begin, looked.end, looked.objects, +counts, looked.hash), found

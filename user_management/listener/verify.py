@@ -30,8 +30,7 @@ async def keep(
     async with transaction(pool) as connection:
         for page, found in done:
             place = await following(connection, resources, page.resource, page.partition, page.end)
-            await verifications.step(connection, run, page, found, place)
-            run = await verifications.get(connection, run.id) or run
+            run = await verifications.step(connection, run, page, found, place)
     for page, _ in done:
         for standing, count in page.counts.items():
             metrics.verified.add(count, {"resource": page.resource, "standing": standing})
@@ -134,5 +133,4 @@ async def advance(
     if len(batch) == pages:
         return run
     async with transaction(pool) as connection:
-        await verifications.finish(connection, run)
-        return await verifications.get(connection, run.id) or run
+        return await verifications.finish(connection, run)

@@ -47,7 +47,7 @@ async def probes(settings: Settings, source: Source) -> AsyncIterator[Checkup]:
                             seconds=settings.workos_timeout)  # fmt: skip
         first = await key(asked, source)
         yield first
-        if first.health is not Health.GOOD:
+        if first.health is Health.BAD:
             return
         yield skewed(clock.skew)
         for resource in catalog.resources():

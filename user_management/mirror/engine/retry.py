@@ -27,6 +27,7 @@ async def retry(connection: Connection, position: int) -> list[Failure]:
 
 async def skip(connection: Connection, position: int) -> list[Parked]:
     """Leave a parked entry unapplied for good, and say what was left; `NoSuchFailure` when nothing is parked there."""
+    await checkpoints.lock(connection)
     found = await failures.parked(connection, position)
     if not found:
         raise NoSuchFailure(f"No entry is parked at position {position}.")

@@ -23,6 +23,8 @@ WORDS = {
     Verdict.UNCHANGED: "unchanged: it told nothing new",
     Verdict.UNKNOWN: "kept, but nothing here follows it",
     Verdict.PARKED: "parked: it could not be applied",
+    Verdict.PENDING: "provisional: the feed has not brought it yet",
+    Verdict.UNCONFIRMED: "given up: the feed did not bring it, and the object was read again",
 }
 """What the guards decided, in words."""
 

@@ -9,7 +9,7 @@ from typing import Any
 import httpx
 import orjson
 
-from user_management.listener.daemon import Listener
+from user_management.listener.worker import Listener
 from user_management.sandbox import clock
 from user_management.sandbox.feed import Feed
 from user_management.tests.chaos import simulator_small_faults as small

@@ -3,8 +3,8 @@
 import asyncio
 from collections.abc import Awaitable, Callable
 
-from user_management.listener import backfill, daemon, start
-from user_management.listener.daemon import Listener
+from user_management.listener import backfill, daemon, start, worker
+from user_management.listener.worker import Listener
 from user_management.tests.chaos import simulator_world
 from user_management.tests.chaos.cuts import Process
 from user_management.tests.chaos.faults import Fault
@@ -83,7 +83,7 @@ async def again(listener: Listener, work: Callable[[], Awaitable[bool]]) -> bool
     for _ in range(ROUNDS):
         if done is not None or listener.stopping.is_set():
             return done
-        done = await daemon.attempt(listener, "scene", work, backoff)
+        done = await worker.attempt(listener, "scene", work, backoff)
     raise AssertionError("it failed too often")
 
 
@@ -93,18 +93,18 @@ async def drain(listener: Listener) -> None:
     for _ in range(ROUNDS):
         if listener.stopping.is_set():
             return
-        pulled = await daemon.attempt(listener, "poll", lambda: daemon.follow(listener), backoff)
+        pulled = await worker.attempt(listener, "poll", lambda: daemon.follow(listener), backoff)
         if pulled is not None and pulled.drained:
             return
         if pulled is not None and not pulled.more:
-            await daemon.pause(listener, 1.0)
+            await worker.pause(listener, 1.0)
     raise AssertionError("the feed has no end")
 
 
 async def backfill_once(listener: Listener) -> bool:
     """An unfinished backfill, taken to its end beside the polls it waits for; False when there is none."""
     work = asyncio.ensure_future(
-        daemon.unless_stopping(
+        worker.unless_stopping(
             listener.stopping,
             backfill.run(listener.pool, listener.workos, listener.resources, max_deletions=100),
         )

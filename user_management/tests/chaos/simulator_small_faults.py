@@ -6,8 +6,8 @@ from dataclasses import replace
 import orjson
 
 from user_management.db import session
-from user_management.listener import backfills, daemon, rolling
-from user_management.listener.daemon import Listener
+from user_management.listener import backfills, daemon, rolling, worker
+from user_management.listener.worker import Listener
 from user_management.mirror.engine import catalog
 from user_management.sandbox.feed import Feed
 from user_management.tests.chaos import simulator_clients
@@ -129,7 +129,7 @@ async def verified(world: World, listener: Listener) -> None:
     more = asyncio.ensure_future(pour(world))
     try:
         while not done.done() and not listener.stopping.is_set():
-            await daemon.attempt(listener, "poll", lambda: daemon.follow(listener), listener.backoff())
+            await worker.attempt(listener, "poll", lambda: daemon.follow(listener), listener.backoff())
             await asyncio.wait([done], timeout=2.0)
         if done.done():
             done.result()
@@ -143,4 +143,4 @@ async def pages(world: World, listener: Listener) -> None:
     """Some pages of the rolling verification."""
     backoff = listener.backoff()
     for _ in range(world.dice.randrange(1, 6)):
-        await daemon.attempt(listener, "verify", lambda: rolling.turn(listener), backoff)
+        await worker.attempt(listener, "verify", lambda: rolling.turn(listener), backoff)

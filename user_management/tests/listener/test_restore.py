@@ -203,7 +203,9 @@ async def test_who_was_erased_since_the_backup_must_be_erased_again(copied: Copi
 
 async def erased(copied: Copied, user: str) -> Traces:
     """Erase a user, of whom there is something."""
-    async with transaction(copied.pool) as connection:
-        found = await erase.erase(connection, catalog.resources(), users, user)
+    async with copied.pool.acquire() as connection:
+        found = await erase.trace(connection, catalog.resources(), users, user)
     assert found.positions
+    async with transaction(copied.pool) as connection:
+        await erase.erase(connection, catalog.resources(), found)
     return found

@@ -10,7 +10,7 @@ import pytest
 from user_management.db import jsontext
 from user_management.db.session import Pool
 from user_management.journal import verifications
-from user_management.journal.verifications import ASKED, Finding, Verification
+from user_management.journal.verifications import ASKED, Finding, Verification, VerificationMoved
 from user_management.listener import repair, suspects, verify
 from user_management.listener.worker import Listener
 from user_management.mirror.engine import catalog, why
@@ -179,3 +179,24 @@ async def test_why_tells_when_an_object_was_verified(followed: Listener, pool: P
     assert await told("users") == {False}
     await verified(followed)
     assert await told("users") == await told("organization_memberships") == {True}
+
+
+async def test_a_smaller_run_takes_nothing_back(followed: Listener, pool: Pool) -> None:
+    """What was verified as a whole stays so, whatever part is looked at afterwards."""
+    await verified(followed)
+    await verified(followed, names=("organizations",))
+    await verified(followed, share=0.1)
+    async with pool.acquire() as connection:
+        assert (await verifications.oldest_of_all(connection)).keys() == {one.name for one in catalog.resources()}
+
+
+async def test_a_run_that_another_replaced_says_so(followed: Listener, pool: Pool) -> None:
+    """It neither goes on for ever nor writes into the other's."""
+    resources = catalog.resources()
+    first = await verify.begin(pool, resources, kind=ASKED, share=1.0)
+    await verify.begin(pool, resources, kind=ASKED, share=1.0)
+    with pytest.raises(VerificationMoved):
+        await verify.advance(pool, followed.workos, resources, first, pages=1, hold_back=0.0)
+    async with pool.acquire() as connection:
+        with pytest.raises(VerificationMoved):
+            await verifications.finish(connection, first)

@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from user_management.db.base import Base
+from user_management.db import schema
 from user_management.db.session import Pool, transaction
 from user_management.journal import entries, verifications
 from user_management.journal.verifications import ASKED
@@ -44,7 +44,7 @@ async def erased(pool: Pool, user: dict[str, Any]) -> Traces:
 
 async def dump(pool: Pool) -> str:
     """Every row of every table as text, as a dump holds it."""
-    tables = [table.name for table in Base.metadata.sorted_tables]
+    tables = [table.name for table in schema.declared().sorted_tables]
     return "\n".join([str(await pool.fetchval(f"SELECT string_agg(t::text, '\n') FROM {name} t")) for name in tables])
 
 
@@ -188,5 +188,6 @@ async def test_a_verification_misses_nobody_who_was_erased(
         while run.finished_at is None:
             run = await verify.advance(pool, listener.workos, catalog.resources(), run, pages=2, hold_back=0.0)
     async with pool.acquire() as connection:
-        assert await verifications.findings(connection, run) == []
+        found = await verifications.findings(connection, run)
+    assert {one.standing for one in found} <= {"volatile"}
     assert names(await dump(pool), ada) == []

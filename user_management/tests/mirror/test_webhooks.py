@@ -269,7 +269,7 @@ async def test_a_page_is_read_again_for_what_the_feed_told_only(connection: Conn
 
 async def test_a_webhook_does_not_bring_back_who_was_erased(connection: Connection) -> None:
     """Of what it tells of them a digest is kept, as of what the feed tells, which then takes its place."""
-    await erasures.add(connection, "user_1")
+    await erasures.add(connection, ["user_1"])
     await announce(connection, FAMILY[1], FAMILY[2])
     assert await connection.fetchval("SELECT count(*) FROM journal WHERE journal::text LIKE '%user_1%'") == 0
     assert not (await rows(connection))["users"]

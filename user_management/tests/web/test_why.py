@@ -8,12 +8,13 @@ import pytest
 
 from user_management.db.session import Pool, transaction
 from user_management.journal import entries, failures
-from user_management.journal.entries import Entry, Lane
+from user_management.journal.entries import Entry, Lane, Verdict
 from user_management.journal.failures import Failure
 from user_management.journal.timestamps import parse
 from user_management.mirror.engine import catalog
 from user_management.mirror.engine.record import record
 from user_management.mirror.engine.resource import Resource
+from user_management.mirror.engine.why import WORDS
 from user_management.tests.support import samples
 from user_management.tests.support.samples import entry
 from user_management.tests.web.conftest import Tell, fields, place
@@ -154,3 +155,8 @@ async def test_an_external_id_may_be_called_why(api: httpx.AsyncClient, tell: Te
 def test_lanes_are_told_by_their_names() -> None:
     """The words of the description are those of the journal."""
     assert [lane.value for lane in Lane] == ["events", "list", "reply", "webhook"]
+
+
+def test_every_verdict_has_its_words() -> None:
+    """Also those of webhooks, whose entries stay in the journal."""
+    assert set(WORDS) == set(Verdict)
