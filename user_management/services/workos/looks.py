@@ -102,7 +102,7 @@ def judged(
     for one in objects:
         if not young(one, since):
             place = Place.OLDER
-        elif not alike(one, fields):
+        elif not alike(one, fields) and not changed(one):
             place = Place.DIFFERENT
         else:
             return Place.FOUND, one
@@ -113,6 +113,12 @@ def young(found: Mapping[str, Any], since: datetime) -> bool:
     """Whether an object was made after `since`, as far as two clocks can tell."""
     created_at = parse(found.get("created_at"))
     return created_at is not None and created_at >= since - SKEW
+
+
+def changed(found: Mapping[str, Any]) -> bool:
+    """Whether an object was changed after it was made: that it is not as it was asked for then proves nothing."""
+    created_at, updated_at = parse(found.get("created_at")), parse(found.get("updated_at"))
+    return created_at is not None and updated_at is not None and updated_at > created_at
 
 
 def alike(found: Mapping[str, Any], fields: Mapping[str, Any]) -> bool:

@@ -29,10 +29,13 @@ FOUND = {"id": "user_1", "email": "ada@example.com", "first_name": "Ada", "metad
         ({"first_name": "Grace"}, Place.DIFFERENT),
         ({"first_name": None}, Place.DIFFERENT),
         ({"metadata": {}}, Place.DIFFERENT),
+        ({"first_name": "Grace", "updated_at": render(NOW)}, Place.DIFFERENT),
+        # Found by the simulator: a user that somebody changed before we looked was never taken for ours.
+        ({"first_name": "Grace", "updated_at": render(NOW + timedelta(milliseconds=1))}, Place.FOUND),
     ],
 )
 def test_what_counts_as_made(changes: dict[str, Any], place: Place) -> None:
-    """An object that is not older than the request and has all of it that can be seen."""
+    """An object that is not older than the request and has all of it that can be seen, unless it was changed since."""
     assert looks.judged([{**FOUND, **changes}], ADA, NOW)[0] is place
 
 

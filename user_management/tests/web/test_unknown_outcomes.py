@@ -54,7 +54,7 @@ async def test_a_write_whose_answer_was_lost_is_found(api: httpx.AsyncClient, lo
 async def test_somebody_else_is_never_taken_for_it(
     afar: httpx.AsyncClient, remote: respx.MockRouter, changes: dict[str, Any], seen: str
 ) -> None:
-    """A user who was there before, or who is not what was asked for, is no proof that it was done."""
+    """A user who was there before, or who never was what was asked for, is no proof that it was done."""
     remote.post(WRITES).mock(side_effect=httpx.ReadTimeout("slow"))
     shows(remote, **changes)
     answer = await afar.post("/api/users", json=ADA)
