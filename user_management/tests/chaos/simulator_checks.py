@@ -72,7 +72,8 @@ async def check_source(world: World, pool: Pool) -> None:
         for key in table.ids:
             wanted: dict[str, Any] = orjson.loads(control.line(table, key))
             found = {field: copy[key].get(field) for field in wanted}
-            assert found == copies.known(wanted), (name, key)
+            told = copies.known(wanted)
+            assert found == told, (name, key, {k: (found[k], told[k]) for k in told if found[k] != told[k]})
 
 
 async def check_journal(pool: Pool) -> None:

@@ -329,6 +329,7 @@ def over(seed: int, app: Any, left: tuple[Store, Activity], among: Surroundings)
     (store, activity), (database, api, checker) = left, among
     app.state.store, app.state.activity = store, activity
     app.state.faults.set({}, seed=1)
+    app.state.faults.pages.clear()  # an old page is one of this world's
     http = httpx.AsyncClient(transport=local_workos.Wire(app=app), base_url=URL, headers=HEADERS)
     dice = Random(seed)  # noqa: S311  a simulation's dice
     world = World(seed, database, api, dice, LocalWorkOS(http, local_workos.connection(http, URL), app), 0, checker)
