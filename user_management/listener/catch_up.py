@@ -38,11 +38,13 @@ T = TypeVar("T")
 
 LONG = timedelta(minutes=30)
 """How far behind we must be for it to pay."""
-SIDE_BY_SIDE = 4
+LIMIT = events.LIMIT - 1
+"""Events asked for at once: fewer than polls ask for, so that nothing on the way takes one question for another."""
+SIDE_BY_SIDE = 8
 """Stretches that are fetched at once; each is held in memory until its turn."""
-PAGES = 10
+PAGES = 5
 """Pages a stretch should come to."""
-MOST = 40
+MOST = 25
 """Pages after which a stretch is broken off, so that what waits for its turn has a bound."""
 SHORTEST, LONGEST = timedelta(seconds=1), timedelta(days=1)
 TRIES = 5
@@ -78,7 +80,7 @@ class Plan:
 
     def learn(self, stretch: Stretch, count: int) -> None:
         """Make the stretches to come longer or shorter, by how many events one of them held."""
-        wanted = events.LIMIT * PAGES
+        wanted = LIMIT * PAGES
         factor = min(max(wanted / max(count, 1), 0.25), 4.0)
         self.length = min(max((stretch.end - stretch.start) * factor, SHORTEST), LONGEST)
 
@@ -194,7 +196,7 @@ async def ask(listener: Listener, cursor: Cursor, chain: Sequence[str]) -> Fetch
     """The page behind the last of a chain of events; it must begin with that one, so is asked for from before it."""
     workos = listener.workos.at(Priority.TAIL)
     asked_at, began = datetime.now(UTC), time.time_ns()
-    page = await events.page(workos, types=listener.types, after=chain[0], since=None)
+    page = await events.page(workos, types=listener.types, after=chain[0], since=None, limit=LIMIT)
     if ids(page.events)[: len(chain) - 1] != list(chain[1:]):
         raise BadAnswer("WorkOS answered with a page of events from another place than was asked for")
     return Fetched(page, cursor, asked_at, began, time.time_ns())

@@ -124,7 +124,7 @@ async def test_the_feeds_order_need_not_be_that_of_times(
         await assert_in_step(pool, local, start)
     await copies.drain(behind)
     await assert_in_step(pool, local, start)
-    assert await place(pool) == local.app.state.store.feed.ids[-1]
+    assert await place(pool) == followed(local, 0)[-1]
 
 
 async def disorder(local: LocalWorkOS, dice: random.Random, seconds: float) -> None:
@@ -192,6 +192,18 @@ async def test_a_page_from_another_place_is_not_taken(behind: Listener, pool: Po
         with suppress(BadAnswer):
             await catch_up.run(behind, fetched.page)
         await assert_in_step(pool, local, start)
+
+
+async def test_a_poll_is_not_given_a_page_from_a_stretch(behind: Listener, pool: Pool, local: LocalWorkOS) -> None:
+    """Nor do old answers to either take the daemon past anything."""
+    start = await place(pool)
+    await local.misbehave({"repeated-page": 0.3})
+    tail = asyncio.create_task(daemon.tail(behind))
+    await until(lambda: drained(pool))
+    tail.cancel()
+    await asyncio.gather(tail, return_exceptions=True)
+    await assert_in_step(pool, local, start)
+    assert await place(pool) == followed(local, 0)[-1]
 
 
 async def test_a_crowded_stretch_is_broken_off(
