@@ -183,8 +183,11 @@ async def test_what_came_before_a_failure_is_kept(behind: Listener, pool: Pool, 
     await assert_in_step(pool, local, start)
 
 
-async def test_a_page_from_another_place_is_not_taken(behind: Listener, pool: Pool, local: LocalWorkOS) -> None:
+async def test_a_page_from_another_place_is_not_taken(
+    behind: Listener, pool: Pool, local: LocalWorkOS, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """Answers that were meant for another stretch end the round at most; nothing between is skipped."""
+    monkeypatch.setattr(catch_up, "PAGES", 1)
     start, fetched = await place(pool), await begun(behind)
     behind.pace = replace(behind.pace, backoff_initial=0.0, backoff_max=0.0)
     for seed in range(10):
@@ -192,6 +195,15 @@ async def test_a_page_from_another_place_is_not_taken(behind: Listener, pool: Po
         with suppress(BadAnswer):
             await catch_up.run(behind, fetched.page)
         await assert_in_step(pool, local, start)
+
+
+async def test_a_page_must_begin_where_the_last_one_ended(behind: Listener, pool: Pool, local: LocalWorkOS) -> None:
+    """It is asked for from one event earlier, which it is known by; one that begins elsewhere is not believed."""
+    first, second, third = followed(local, local.app.state.store.feed.position(await place(pool)))[:3]
+    page = (await catch_up.ask(behind, Cursor(), [first, second])).page
+    assert catch_up.ids(page.events)[:2] == [second, third]
+    with pytest.raises(BadAnswer):
+        await catch_up.ask(behind, Cursor(), [first, third])
 
 
 async def test_a_poll_is_not_given_a_page_from_a_stretch(behind: Listener, pool: Pool, local: LocalWorkOS) -> None:
