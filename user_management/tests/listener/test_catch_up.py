@@ -177,7 +177,7 @@ async def test_what_came_before_a_failure_is_kept(behind: Listener, pool: Pool, 
     """The cursor has moved with it, so the next try goes on from there."""
     start, fetched = await place(pool), await begun(behind)
     behind.pace = replace(behind.pace, backoff_initial=0.0, backoff_max=0.0)
-    await local.misbehave({"500": 0.6}, seed=4)
+    await local.misbehave({"500": 0.85}, seed=4)
     with pytest.raises(WorkOSUnavailable):
         await catch_up.run(behind, fetched.page)
     await assert_in_step(pool, local, start)
