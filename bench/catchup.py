@@ -96,7 +96,6 @@ async def one_by_one(listener: Listener) -> None:
 async def side_by_side(listener: Listener) -> None:
     """As the daemon does it after a long stop."""
     fetched = await pull.fetch(listener.pool, listener.workos, listener.types)
-    await catch_up.run(
-        listener.pool, listener.workos, listener.resources, listener.types, fetched.cursor, fetched.page
-    )  # fmt: skip
+    await pull.commit(listener.pool, listener.resources, fetched)
+    await catch_up.run(listener, fetched.page)
     await one_by_one(listener)

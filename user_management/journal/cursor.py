@@ -96,16 +96,6 @@ async def lose(connection: Connection, *, old: Cursor, boundary: datetime) -> No
         raise CursorMoved(f"the cursor is no longer at {old.event_id}")
 
 
-async def leap(connection: Connection, *, old: Cursor, boundary: datetime) -> None:
-    """Go on by time, from `boundary`, up to which everything behind `old` is in the journal."""
-    moved = await connection.execute(
-        "UPDATE cursor SET event_id = NULL, event_at = NULL, boundary = $2 WHERE event_id IS NOT DISTINCT FROM $1",
-        old.event_id, boundary,
-    )  # fmt: skip
-    if moved != "UPDATE 1":
-        raise CursorMoved(f"the cursor is no longer at {old.event_id}")
-
-
 async def drained(connection: Connection, at: datetime) -> None:
     """Note that a poll begun at `at` reached the end of the feed; an older poll never takes back a newer one's word.
 

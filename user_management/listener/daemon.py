@@ -191,8 +191,6 @@ async def poll(listener: Listener) -> Pulled:
         return Pulled(None, drained=False)
     if not fetched.page.end and trust(fetched.cursor) is Trust.AGEING:
         listener.doubt.warn(fetched.cursor)
-    if catch_up.due(fetched.cursor, fetched.page):
-        return await hurry(listener, fetched)
     if not fetched.page.events:
         return await pull.commit(listener.pool, listener.resources, fetched)
     with spans.story("poll", began=began) as span:
@@ -200,37 +198,30 @@ async def poll(listener: Listener) -> Pulled:
         spans.past("GET /events", began=fetched.began, ended=fetched.ended, attributes=told, kind=SpanKind.CLIENT)
         pulled = await pull.commit(listener.pool, listener.resources, fetched)
         span.set_attributes(pull.summary(pulled))
-        report_page(pulled)
-        report_missed(listener, pulled)
+        report_page(listener, pulled)
+    if pulled.moved and catch_up.due(fetched.cursor, fetched.page):
+        await hurry(listener, fetched)
     return pulled
 
 
-async def hurry(listener: Listener, fetched: Fetched) -> Pulled:
-    """Catch up after a long stop, unless asked to stop meanwhile; where that is refused, page after page."""
-    tailing = listener.workos.at(Priority.TAIL)
-    work = catch_up.run(
-        listener.pool, tailing, listener.resources, listener.types, fetched.cursor, fetched.page
-    )  # fmt: skip
+async def hurry(listener: Listener, fetched: Fetched) -> None:
+    """Catch up after a long stop, unless asked to stop meanwhile; where that is refused, the polls do, for an hour."""
+    if time.monotonic() - listener.one_by_one < doubt.HOUR:
+        return
     try:
-        done = await unless_stopping(listener.stopping, work)
+        await unless_stopping(listener.stopping, catch_up.run(listener, fetched.page))
     except Refused as refused:
+        listener.one_by_one = time.monotonic()
         log.warning("feed.one_by_one", error=str(refused))
-        return await pull.commit(listener.pool, listener.resources, fetched)
-    return Pulled(None, drained=False, moved=done is not None)
 
 
-def report_page(pulled: Pulled) -> None:
-    """Log what a page came to, and each entry of it that was parked."""
+def report_page(listener: Listener, pulled: Pulled) -> None:
+    """Log what a page came to, and each entry of it that was parked; count what webhooks were expected to tell."""
     if pulled.recorded is not None and pulled.recorded.entries:
         log.info("page.applied", position=pulled.recorded.head, drained=pulled.drained, **pulled.recorded.counts)
-    for failure in pulled.recorded.failures if pulled.recorded else ():
-        log.error("entry.parked", position=failure.position, resource=failure.resource, error=failure.error)
-
-
-def report_missed(listener: Listener, pulled: Pulled) -> None:
-    """Count the events of a page that no webhook had told, where webhooks are expected."""
-    if listener.hears and pulled.recorded is not None:
-        metrics.webhooks_missed.add(sum(1 for entry in pulled.recorded.entries if entry.announced_at is None))
+    pull.report_parked(pulled)
+    if listener.hears:
+        pull.report_missed(pulled)
 
 
 async def hear(listener: Listener) -> None:

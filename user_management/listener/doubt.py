@@ -7,7 +7,7 @@ proves a loss is an event that is there when the feed is asked from a time on, a
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from enum import StrEnum
 
 import structlog
@@ -30,8 +30,7 @@ AGEING = RETENTION / 2
 EXPIRED = timedelta(days=25)
 """After so long without the end of the feed a place in it is not trusted: some of what is behind it may be gone."""
 HOUR = 3600.0
-PAGES = 20
-"""Most pages one examination reads; what is behind them is left to the next one."""
+OLDEST = datetime.min.replace(tzinfo=UTC)
 
 
 class CursorLost(UserManagementError):
@@ -51,10 +50,17 @@ class Trust(StrEnum):
 
 
 def trust(cursor: Cursor) -> Trust:
-    """What a place is worth by when the end of the feed was last reached from it; its event's age says nothing."""
-    reached = cursor.drained_at or cursor.boundary
-    if reached is None or cursor.now is None:
+    """What a place is worth by when the end of the feed was last reached from it.
+
+    An old event says nothing, for in a quiet tenant it is the last; a young one does: what is behind it is as young.
+    """
+    if cursor.now is None:
         return Trust.GOOD
+    reached = cursor.drained_at or cursor.boundary
+    if reached is None:
+        return Trust.GOOD
+    if cursor.event_at is not None and cursor.event_at <= cursor.now:
+        reached = max(reached, cursor.event_at)
     if cursor.event_id is None and cursor.boundary is not None and cursor.boundary > cursor.now:
         return Trust.EXPIRED  # the clock was set back since: what happened before the boundary would be missed
     behind = cursor.now - reached
@@ -100,17 +106,21 @@ async def examine(pool: Pool, workos: WorkOS, types: Sequence[str]) -> None:
 
 
 async def unheard(pool: Pool, workos: WorkOS, types: Sequence[str], cursor: Cursor) -> set[str]:
-    """Old events that the journal does not hold, from shortly before the event our place is behind."""
+    """Old events that the journal does not hold, from shortly before the event our place is behind.
+
+    It does not look back beyond the boundary: what happened before was listed, and never was in the journal.
+    """
     if cursor.event_id is None or cursor.event_at is None or cursor.now is None:
         return set()
-    since, after = max(cursor.event_at - HOLD_BACK, cursor.now - RETENTION + timedelta(days=1)), None
-    for _ in range(PAGES):
+    since = max(cursor.event_at - HOLD_BACK, cursor.now - RETENTION + timedelta(days=1), cursor.boundary or OLDEST)
+    after: str | None = None
+    while True:
         page = await events.page(workos, types=types, after=after, since=since)
         found = await strangers(pool, cursor, page, old=True)
-        after = next((one["id"] for one in reversed(page.events) if isinstance(one, dict) and "id" in one), None)
-        if found or page.end or after is None:
+        last = next((one["id"] for one in reversed(page.events) if isinstance(one, dict) and "id" in one), None)
+        if found or page.end or last in {None, after}:
             return found
-    return set()
+        after = last
 
 
 async def strangers(pool: Pool, cursor: Cursor, page: events.Page, *, old: bool) -> set[str]:

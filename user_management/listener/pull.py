@@ -5,6 +5,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 
+import structlog
 from opentelemetry import trace
 
 from user_management.db.session import Connection, Pool, transaction
@@ -20,7 +21,9 @@ from user_management.mirror.engine.resource import Resource
 from user_management.services.workos import events
 from user_management.services.workos.client import WorkOS
 from user_management.services.workos.errors import Refused
-from user_management.telemetry import spans
+from user_management.telemetry import metrics, spans
+
+log = structlog.get_logger(__name__)
 
 
 class CursorRefused(Refused):
@@ -57,6 +60,8 @@ class Pulled:
     drained: bool
     moved: bool = False
     """Whether the cursor moved; it does over known events too, if they lie before us and not behind."""
+    place: Entry | None = None
+    """The event it moved to."""
 
     @property
     def more(self) -> bool:
@@ -109,7 +114,7 @@ async def commit(pool: Pool, resources: Sequence[Resource], fetched: Fetched) ->
     if recorded is not None:
         report(recorded, Lane.EVENTS, began=began)
         report_delay(recorded, fetched)
-    return Pulled(recorded, drained, moved=place is not None)
+    return Pulled(recorded, drained, moved=place is not None, place=place)
 
 
 async def clock_at(connection: Connection, asked: float) -> datetime:
@@ -122,16 +127,16 @@ async def clock_at(connection: Connection, asked: float) -> datetime:
 
 
 async def ahead(connection: Connection, told: Sequence[Entry], new: Sequence[Entry], cursor: Cursor) -> Entry | None:
-    """The event of a page that the cursor moves to: the last that was new, else the last that is not behind it.
+    """The event of a page that the cursor moves to: the last, if any of the page is new or it is not behind us.
 
-    A page of nothing but events from behind the cursor is an old answer, which says nothing of the end. One of known
-    events before us is not: after a cursor was lost, the journal is ahead of it. Which is which the journal's own order
-    tells; times may be equal, or descend.
+    Whatever is behind us the journal holds, so a page with something new is no old one, and its last event, known or
+    not, is where we are. A page of nothing but events from behind the cursor is an old answer, which says nothing of
+    the end. One of known events before us is not: after a cursor was lost, the journal is ahead of it. Which is which
+    the journal's own order tells; times may be equal, or descend.
     """
-    fresh = next((entry for entry in reversed(new) if entry.identified), None)
     last = next((entry for entry in reversed(told) if entry.identified), None)
-    if fresh is not None or last is None or last.event_id is None or cursor.event_id is None:
-        return fresh or last
+    if last is None or last.event_id is None or cursor.event_id is None or any(one.identified for one in new):
+        return last
     positions = await entries.positions(connection, [cursor.event_id, last.event_id])
     return last if positions.get(last.event_id, 0) > positions.get(cursor.event_id, 0) else None
 
@@ -151,6 +156,18 @@ def report_delay(recorded: Recorded, fetched: Fetched) -> None:
     marks = delay.Marks(fetched.cursor.drained_at, fetched.asked_at, answered, committed=datetime.now(UTC))
     for entry in recorded.entries:
         delay.report(entry.occurred_at, marks)
+
+
+def report_parked(pulled: Pulled) -> None:
+    """Log each entry of a page that was parked."""
+    for failure in pulled.recorded.failures if pulled.recorded else ():
+        log.error("entry.parked", position=failure.position, resource=failure.resource, error=failure.error)
+
+
+def report_missed(pulled: Pulled) -> None:
+    """Count the events of a page that no webhook had told."""
+    if pulled.recorded is not None:
+        metrics.webhooks_missed.add(sum(1 for entry in pulled.recorded.entries if entry.announced_at is None))
 
 
 def summary(pulled: Pulled) -> spans.Attributes:

@@ -60,6 +60,8 @@ class Listener:
     """The URL of the database where webhooks are heard of; none are expected without it."""
     woken: asyncio.Event = field(default_factory=asyncio.Event)
     doubt: Doubt = field(default_factory=Doubt)
+    one_by_one: float = float("-inf")
+    """When WorkOS last refused to be asked for what follows a moment, by `time.monotonic`."""
 
     def backoff(self) -> Backoff:
         """A fresh count of failures."""

@@ -22,7 +22,8 @@ async def list_events(request: Request) -> Response:
     kinds, limit = _kinds(parameters), pages.limit(parameters)
     organization_id = _organization(store, parameters)
     start, stop = _span(store, parameters)
-    found = store.feed.select(kinds, start, stop, limit + 1, organization_id)
+    created = _date(parameters, "range_start"), _date(parameters, "range_end")
+    found = store.feed.select(kinds, start, stop, limit + 1, organization_id, created=created)
     return replies.ok(_render(store.feed, found, limit))
 
 
@@ -60,7 +61,7 @@ def _span(store: Store, parameters: Mapping[str, str]) -> tuple[int, int]:
     range_end = _date(parameters, "range_end")
     if after and range_start is not None:
         raise errors.refused("invalid_request_parameters", "after and range_start exclude each other.")
-    stop = visible if range_end is None else min(visible, store.feed.until(range_end))
+    stop = visible if range_end is None else min(visible, store.feed.before(range_end))
     if after:
         return _behind(store.feed, after, retained, store.unknown_cursor), stop
     if range_start is None:

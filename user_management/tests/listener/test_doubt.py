@@ -10,7 +10,7 @@ from structlog.testing import capture_logs
 
 from user_management.db.session import Pool
 from user_management.journal.cursor import Cursor
-from user_management.listener import daemon, doubt, pull
+from user_management.listener import daemon, doubt, pull, start
 from user_management.listener.doubt import CursorLost, Doubt, Trust
 from user_management.listener.worker import Listener
 from user_management.tests.listener.test_daemon import another, equal, ready, running
@@ -30,6 +30,8 @@ DAY = timedelta(days=1)
         (Cursor(event_id="event_1", drained_at=NOON - 15 * DAY, now=NOON), Trust.GOOD),
         (Cursor(event_id="event_1", drained_at=NOON - 16 * DAY, now=NOON), Trust.AGEING),
         (Cursor(event_id="event_1", drained_at=NOON - 26 * DAY, now=NOON), Trust.EXPIRED),
+        (Cursor(event_id="event_1", event_at=NOON - 24 * DAY, drained_at=NOON - 26 * DAY, now=NOON), Trust.AGEING),
+        (Cursor(event_id="event_1", event_at=NOON + DAY, drained_at=NOON - 26 * DAY, now=NOON), Trust.EXPIRED),
         (Cursor(event_id="event_1", boundary=NOON - 26 * DAY, now=NOON), Trust.EXPIRED),
         (Cursor(event_id="event_1", boundary=NOON - 90 * DAY, drained_at=NOON, now=NOON), Trust.GOOD),
         (Cursor(event_id="event_1", boundary=NOON + DAY, drained_at=NOON, now=NOON), Trust.GOOD),
@@ -38,13 +40,16 @@ DAY = timedelta(days=1)
     ],
 )
 def test_what_a_place_is_worth(cursor: Cursor, worth: Trust) -> None:
-    """It ages from when the end of the feed was last reached; how old its event is says nothing."""
+    """It ages from when the end of the feed was last reached, or from its event, if that is younger: we catch up."""
     assert doubt.trust(cursor) is worth
 
 
 async def away(listener: Listener, days: float) -> None:
-    """Let the end of the feed have been reached so many days ago."""
-    await listener.pool.execute("UPDATE cursor SET drained_at = now() - make_interval(hours => $1)", int(days * 24))
+    """Let the end of the feed have been reached so many days ago, and everything in it be as old."""
+    await listener.pool.execute(
+        "UPDATE cursor SET drained_at = now() - make_interval(hours => $1), event_at = now() - interval '60 days'",
+        int(days * 24),
+    )
 
 
 @contextmanager
@@ -61,8 +66,7 @@ async def followed(listener: Listener, local: LocalWorkOS) -> Listener:
     """A listener whose copy is complete and drained."""
     with ago(local, 60):
         await local.activity(60)
-    await copies.begin(listener)
-    await listener.pool.execute("UPDATE cursor SET boundary = boundary - interval '2 hours'")
+    await start.prepare(listener.pool, listener.resources, listener.types, margin=7200)
     await copies.fill(listener)
     return listener
 
@@ -146,6 +150,31 @@ async def test_events_not_yet_followed_are_no_proof(followed: Listener, local: L
         await local.user("late@example.com")
     await doubt.examine(followed.pool, followed.workos, followed.types)
     await copies.drain(followed)
+
+
+async def test_what_happened_before_the_copy_began_is_no_proof(listener: Listener, local: LocalWorkOS) -> None:
+    """It was listed, and never was in the journal: a copy that is minutes old does not give itself up."""
+    with ago(local, 12):
+        await local.user("before@example.com")
+    with ago(local, 9):
+        await local.user("after@example.com")
+    await copies.begin(listener)
+    await copies.fill(listener)
+    assert await listener.pool.fetchval("SELECT event_id IS NOT NULL FROM cursor")
+    await doubt.examine(listener.pool, listener.workos, listener.types)
+
+
+async def test_a_loss_behind_thousands_of_events_is_found(followed: Listener, local: LocalWorkOS) -> None:
+    """However much happened shortly before our place: it is read on until something is missing, or to the end."""
+    with ago(local, 40):
+        await local.activity(3000)
+    await copies.drain(followed)
+    await local.call("PUT", "/_sandbox/unknown-cursor", {"answer": "empty"})
+    with ago(local, 30):
+        await local.user("missed@example.com")
+    await followed.pool.execute("UPDATE cursor SET event_id = 'event_forgotten'")
+    with pytest.raises(CursorLost):
+        await doubt.examine(followed.pool, followed.workos, followed.types)
 
 
 async def test_fresh_events_are_no_proof(followed: Listener, local: LocalWorkOS) -> None:

@@ -126,6 +126,15 @@ async def test_known_events_are_gone_over_whatever_their_clocks_say(listener: Li
     assert (stale.moved, stale.drained, await place(listener.pool)) == (False, False, "event_5")
 
 
+async def test_an_old_event_that_is_new_to_us_does_not_hold_us_up(listener: Listener) -> None:
+    """Where the journal's order is not the feed's, the cursor goes to the end of a page with something new in it."""
+    first, second, third = (story(number, 1) for number in range(3))
+    await commit(listener, await told(listener, [second, third]))
+    await listener.pool.execute("UPDATE cursor SET event_id = NULL, event_at = NULL")
+    page = await commit(listener, await told(listener, [first, second, third]))
+    assert (page.drained, await place(listener.pool)) == (True, "event_2")
+
+
 def story(number: int, step: int) -> dict[str, Any]:
     """An event, so many steps of a second later than the first."""
     at = f"2026-01-01T00:00:{30 + number * step:02}.000Z"

@@ -78,6 +78,18 @@ async def test_range_is_exclusive_at_both_ends(workos: WorkOS, watch: Watch) -> 
     assert [event["data"]["id"] for event in await workos.events(range_start=start, range_end=end)] == ids[1:2]
 
 
+async def test_a_range_is_of_times_whatever_the_order(workos: WorkOS, watch: Watch) -> None:
+    """An event that stands late in the feed but happened earlier is left out, or in, by when it happened."""
+    ids = []
+    for number, step in enumerate((0, 3, -2, 3)):  # at 12:00:00, :03, :01 and :04
+        watch.forward(seconds=step)
+        ids += [(await workos.user(f"{number}@example.com"))["id"]]
+    start, end = "2026-03-01T12:00:01.500Z", "2026-03-01T12:00:02.500Z"
+    assert [event["data"]["id"] for event in await workos.events(range_start=start)] == [ids[1], ids[3]]
+    ranged = await workos.events(range_start="2026-03-01T11:59:59.000Z", range_end=end)
+    assert [event["data"]["id"] for event in ranged] == [ids[0], ids[2]]
+
+
 @pytest.mark.parametrize("date", ["2026-03-01T11:00:00+00:00", "2026-03-01", "yesterdayZ"])
 async def test_dates_end_in_z(workos: WorkOS, date: str) -> None:
     """A hand-made isoformat() is refused, as it is in production."""

@@ -16,7 +16,7 @@ from prometheus_client.parser import text_string_to_metric_families
 from user_management.db.session import Pool
 from user_management.errors import Misconfigured
 from user_management.journal import watch
-from user_management.listener import daemon, monitoring, worker
+from user_management.listener import catch_up, daemon, monitoring, pull, worker
 from user_management.listener.worker import Listener
 from user_management.telemetry import exposition
 from user_management.telemetry.histograms import HISTOGRAMS, Histogram
@@ -103,6 +103,17 @@ async def test_what_an_event_comes_to_is_counted(collected: None, local: LocalWo
     assert grown("user_management_page_entries_sum", lane="events") == 1
     assert grown("user_management_page_duration_seconds_count", lane="events") == 1
     assert grown("http_client_request_duration_seconds_count", **asked) == 1
+
+
+async def test_what_catching_up_brings_is_counted_too(collected: None, local: LocalWorkOS, following: Listener) -> None:
+    """How late it came, and what no webhook had told."""
+    following.hears = "somewhere"
+    await local.user()
+    fetched, before = await pull.fetch(following.pool, following.workos, following.types), samples(exposition.own())
+    await catch_up.keep(following, fetched, fetched.cursor)
+    after = samples(exposition.own())
+    for name in ("user_management_event_delay_seconds_count", "user_management_webhooks_missed_total"):
+        assert value(after, name) - value(before, name) == 1
 
 
 async def test_webhooks_are_counted_by_what_became_of_them(collected: None, serve: Serve, local: LocalWorkOS) -> None:
