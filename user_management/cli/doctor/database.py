@@ -1,7 +1,9 @@
 """The database: reachable, new enough, ours to write, with the tables this code needs, and followed."""
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Awaitable
 from datetime import UTC, datetime
+
+import asyncpg
 
 from user_management import settings as configuration
 from user_management.cli.doctor.checkup import Checkup, bad, doubtful, good
@@ -35,17 +37,25 @@ async def probes(settings: Settings) -> AsyncIterator[Checkup]:
         yield await writable(connection)
         yield await durable(connection)
         yield await timed(connection)
-        revision = await migrated(connection)
+        revision = await tried("schema", migrated(connection))
         yield revision
         if revision.fix:
             return
-        tables = await unchanged(url)
+        tables = await tried("tables", unchanged(url))
         yield tables
         if not tables.fix:
-            yield await privileges(connection)
-            yield await followed(connection)
+            yield await tried("privileges", privileges(connection))
+            yield await tried("listener", followed(connection))
     finally:
         await connection.close()
+
+
+async def tried(name: str, probe: Awaitable[Checkup]) -> Checkup:
+    """What a probe says; what PostgreSQL does not let it see is a finding, too."""
+    try:
+        return await probe
+    except asyncpg.InsufficientPrivilegeError as error:
+        return bad(name, str(error), "GRANT it to the role of USER_MANAGEMENT_DATABASE_URL, or connect as the owner.")
 
 
 async def version(connection: Connection) -> Checkup:

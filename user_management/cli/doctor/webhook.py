@@ -17,6 +17,7 @@ SAYING: dict[int, str] = {
 }
 """What an answer means."""
 PATIENCE = 3.0
+EVERYWHERE = {"0.0.0.0": "127.0.0.1", "::": "::1"}  # noqa: S104  what others listen on
 BODY = b'"ping"'
 """No event: an API that accepts the signature refuses the body, and keeps nothing."""
 
@@ -27,12 +28,18 @@ def signed(secret: str, body: bytes, at: float) -> str:
     return f"t={stamp}, v1={hmac.new(secret.encode(), stamp.encode() + b'.' + body, hashlib.sha256).hexdigest()}"
 
 
+def address(host: str) -> str:
+    """Where somebody who listens on a host is reached from here."""
+    host = EVERYWHERE.get(host, host)
+    return f"[{host}]" if ":" in host else host
+
+
 async def probe(settings: Settings) -> Checkup:
     """Sign something that is no event as WorkOS would, and see whether the API takes the signature."""
     secrets = [one.strip() for one in settings.workos_webhook_secret.get_secret_value().split(",") if one.strip()]
     if not secrets:
         return unknown(NAME, "not set: webhooks are refused, and the copy follows the feed alone, which is enough")
-    url = f"http://{settings.host}:{settings.port}/webhooks/workos"
+    url = f"http://{address(settings.host)}:{settings.port}/webhooks/workos"
     try:
         async with httpx.AsyncClient(timeout=PATIENCE) as http:
             answers = [

@@ -1,6 +1,7 @@
 """WorkOS: reachable, our key good for all we ask, our clocks agreed, and the environment that of the copy."""
 
 from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import suppress
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 from typing import Any
@@ -35,8 +36,8 @@ class Clock:
     async def note(self, response: httpx.Response) -> None:
         """Compare the clocks by an answer."""
         told = response.headers.get("Date")
-        if told:
-            self.skew = (datetime.now(UTC) - parsedate_to_datetime(told)).total_seconds()
+        with suppress(ValueError, TypeError):  # a date that is none tells nothing
+            self.skew = (datetime.now(UTC) - parsedate_to_datetime(told)).total_seconds() if told else self.skew
 
 
 async def probes(settings: Settings, source: Source) -> AsyncIterator[Checkup]:

@@ -10,7 +10,7 @@ import httpx
 import pytest
 from rich.console import Console
 
-from user_management.cli.doctor import database, summary, table, workos
+from user_management.cli.doctor import database, summary, table, webhook, workos
 from user_management.cli.doctor.checkup import Checkup, Health
 from user_management.db import embedded
 from user_management.db.session import Pool
@@ -190,3 +190,26 @@ async def test_an_event_type_workos_does_not_know(local: LocalWorkOS, monkeypatc
     """It can be left out."""
     monkeypatch.setattr(catalog, "event_types", lambda _: ["user.created", "user.imagined"])
     assert "USER_MANAGEMENT_IGNORED_EVENT_TYPES" in (await workos.feed(local.connection, Settings())).fix
+
+
+async def test_a_role_that_sees_nothing_is_told_what_it_lacks(pool: Pool, database_url: str) -> None:
+    """What PostgreSQL does not let the doctor see is a finding, and no traceback."""
+    await pool.execute("DROP ROLE IF EXISTS doctor_stranger")
+    await pool.execute("CREATE ROLE doctor_stranger LOGIN")
+    found = await database_says(database_url.replace("postgres:@", "doctor_stranger:@"))
+    await pool.execute("DROP ROLE doctor_stranger")
+    assert found["schema"].health is Health.BAD
+    assert "GRANT" in found["schema"].fix
+
+
+@pytest.mark.parametrize(("host", "where"), [("127.0.0.1", "127.0.0.1"), ("0.0.0.0", "127.0.0.1"), ("::", "[::1]")])  # noqa: S104  what others listen on
+def test_an_api_that_listens_everywhere_is_reached_here(host: str, where: str) -> None:
+    """On the address of this machine, as a URL has it."""
+    assert webhook.address(host) == where
+
+
+async def test_a_date_that_is_none_tells_nothing() -> None:
+    """The clocks are then not compared."""
+    clock = workos.Clock()
+    await clock.note(httpx.Response(200, headers={"Date": "today"}))
+    assert clock.skew is None
