@@ -27,7 +27,7 @@ log = structlog.get_logger(__name__)
 
 
 class CursorRefused(Refused):
-    """WorkOS no longer knows the event our cursor stands at: it is older than the feed, or of another environment."""
+    """WorkOS no longer knows the event, or the time, our cursor stands at: older than the feed, or of another one."""
 
     def __init__(self, refused: Refused, cursor: Cursor) -> None:
         super().__init__(refused.refusal)
@@ -80,7 +80,8 @@ async def fetch(pool: Pool, workos: WorkOS, types: Sequence[str]) -> Fetched:
         if any(error.get("code") == "unknown_event_type" for error in refused.refusal.errors):
             hint = "Name the event type in USER_MANAGEMENT_IGNORED_EVENT_TYPES to go on without it."
             raise Misconfigured(f"{refused}. {hint}") from refused
-        if cursor.event_id is not None and await answers(workos, types, (cursor.now or asked_at) - HOLD_BACK):
+        placed = cursor.event_id is not None or doubt.trust(cursor) is Trust.EXPIRED
+        if placed and await answers(workos, types, (cursor.now or asked_at) - HOLD_BACK):
             raise CursorRefused(refused, cursor) from refused
         raise
     if doubt.trust(cursor) is Trust.EXPIRED:  # only now that WorkOS answers: before, beginning again would be no help

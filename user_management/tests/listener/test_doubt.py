@@ -191,3 +191,13 @@ async def test_a_boundary_in_the_future_is_given_up(listener: Listener) -> None:
     await listener.pool.execute("UPDATE cursor SET boundary = now() + interval '1 day'")
     with pytest.raises(CursorLost):
         await pull.fetch(listener.pool, listener.workos, listener.types)
+
+
+async def test_a_copy_that_was_away_for_a_month_before_its_first_event_begins_again(
+    listener: Listener, pool: Pool
+) -> None:
+    """Found by the simulator (cursor 300): WorkOS refuses to be asked from so long ago, and always would."""
+    await copies.begin(listener)
+    await pool.execute("UPDATE cursor SET boundary = now() - interval '31 days'")
+    await daemon.poll(listener)
+    assert await pool.fetchval("SELECT boundary > now() - interval '1 hour' FROM cursor")
