@@ -271,7 +271,10 @@ async def verified_at(connection: Connection, resource: str, partition: str, key
 
 
 async def oldest(connection: Connection, resource: str) -> datetime | None:
-    """When that object of a resource was last verified that has waited longest; None before the first whole run."""
+    """When that object of a resource was last verified that has waited longest; None before the first whole run.
+
+    As far as the rolling run has come since then its pages count, and from there on those of the whole run.
+    """
     whole = of_row(
         await connection.fetchrow(
             "SELECT * FROM verifications WHERE finished_at IS NOT NULL AND share >= 1 AND $1 = ANY(resources) "
@@ -282,19 +285,30 @@ async def oldest(connection: Connection, resource: str) -> datetime | None:
     if whole is None:
         return None
     now = await unfinished(connection, ROLLING)
-    done = now is not None and now.id > whole.id and resource in now.resources[: now.resources.index(now.resource)]
-    within = now if now is not None and now.id > whole.id and now.resource == resource else None
+    newer = now is not None and now.id > whole.id and resource in now.resources
+    place = reached_in(now, resource) if newer and now is not None else BEGINNING
     found: datetime | None = await connection.fetchval(
         """
-        SELECT min(verified_at) FROM verified WHERE resource = $2 AND verification_id = $1
-          AND ($3::text IS NULL OR partition > $3
-               OR (partition = $3 AND (upto_at IS NULL OR (upto_at, upto_id) > ($4, $5))))
+        SELECT min(verified_at) FROM verified WHERE resource = $1 AND (verification_id = $2 OR verification_id = $3
+          AND $4 AND (partition > $5 OR (partition = $5 AND (
+            $6::timestamptz IS NULL OR upto_at IS NULL OR (upto_at, upto_id) > ($6, $7)))))
         """,
-        now.id if done and now else whole.id, resource,
-        within.partition if within else None, within.reached.at if within else None,
-        within.reached.id if within else "",
+        resource, now.id if newer and now else None, whole.id, place is not None,
+        *((place[0], place[1].at, place[1].id) if place else ("", None, "")),
     )  # fmt: skip
     return found or whole.started_at
+
+
+BEGINNING = ("", Key())
+
+
+def reached_in(run: Verification, resource: str) -> tuple[str, Key] | None:
+    """How far into a resource a run has come: a partition and a key in it; None when it is through."""
+    here, wanted = (
+        run.resources.index(run.resource) if run.resource else len(run.resources),
+        run.resources.index(resource),
+    )
+    return None if here > wanted else (run.partition, run.reached) if here == wanted else BEGINNING
 
 
 async def oldest_of_all(connection: Connection) -> dict[str, datetime]:

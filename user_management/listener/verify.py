@@ -130,7 +130,7 @@ async def advance(
         async with pool.acquire() as connection:
             place = await following(connection, resources, segment.resource.name, segment.partition, batch[-1].end)
     run = await keep(pool, resources, run, await suspects.settle(pool, workos, batch, hold_back=hold_back))
-    if len(batch) == pages:
+    if place != END:
         return run
     async with transaction(pool) as connection:
         return await verifications.finish(connection, run)

@@ -3,14 +3,15 @@
 import asyncio
 from collections.abc import AsyncIterator
 from dataclasses import replace
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
 
 from user_management.db import jsontext
-from user_management.db.session import Pool
+from user_management.db.session import Connection, Pool
 from user_management.journal import verifications
-from user_management.journal.verifications import ASKED, Finding, Verification, VerificationMoved
+from user_management.journal.verifications import ASKED, ROLLING, Finding, Verification, VerificationMoved
 from user_management.listener import repair, suspects, verify
 from user_management.listener.worker import Listener
 from user_management.mirror.engine import catalog, why
@@ -200,3 +201,34 @@ async def test_a_run_that_another_replaced_says_so(followed: Listener, pool: Poo
     async with pool.acquire() as connection:
         with pytest.raises(VerificationMoved):
             await verifications.finish(connection, first)
+
+
+async def test_the_oldest_verification_is_never_called_younger(followed: Listener, pool: Pool) -> None:
+    """Whatever the rolling run has reached, of each page the newest comparison counts, and of those the oldest."""
+    resources = catalog.resources()
+    await verified(followed)
+    await pool.execute("UPDATE verified SET verified_at = verified_at - interval '1 hour' + step * interval '1 second'")
+    run = await verify.begin(pool, resources, kind=ROLLING, share=1.0)
+    before = datetime.min.replace(tzinfo=UTC)
+    while run.finished_at is None:
+        async with pool.acquire() as connection:
+            found = await verifications.oldest(connection, "organization_memberships")
+            left = await unreached(connection, run)
+        assert found is not None
+        assert (found < datetime.now(UTC) - timedelta(minutes=30)) is (left > 0)
+        assert found >= before
+        before = found
+        run = await verify.advance(pool, followed.workos, resources, run, pages=1, hold_back=0.0)
+
+
+async def unreached(connection: Connection, run: Verification) -> int:
+    """How many partitions of the memberships a run has yet to finish."""
+    if run.resource == "":
+        return 0
+    if run.resource != "organization_memberships":
+        return 1
+    found: int = await connection.fetchval(
+        "SELECT count(*) FROM verified WHERE resource = $1 AND verification_id <> $2 AND partition >= $3",
+        run.resource, run.id, run.partition,
+    )  # fmt: skip
+    return found
