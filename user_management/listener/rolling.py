@@ -1,53 +1,37 @@
 """The rolling verification: everything compared with WorkOS within so many days, from what the budget can spare."""
 
+import time
 from collections.abc import Sequence
-from typing import Protocol
 
 import structlog
 
-from user_management.db.session import Connection, Pool, transaction
+from user_management.db.session import Connection, transaction
 from user_management.journal import cursor as cursors
 from user_management.journal import verifications
 from user_management.journal.verifications import ROLLING, Finding, Verification
 from user_management.listener import repair, suspects, verify
+from user_management.listener.worker import Listener
 from user_management.mirror.engine.compare import Standing
 from user_management.mirror.engine.resource import Resource
 from user_management.services.workos import objects
 from user_management.services.workos.bucket import Priority
-from user_management.services.workos.client import WorkOS
 
 log = structlog.get_logger(__name__)
 
 DAY = 86_400.0
-SHORTEST, LONGEST = 0.5, 600.0
-"""Seconds between two pages: never faster, and in a small environment more often than would be needed."""
+SHORTEST, LONGEST = 0.1, 600.0
+"""Seconds between two turns, at least, and from the begin of one to that of the next, at most."""
+TURN = 60.0
+"""Seconds a turn should have: what is suspected on its pages waits for the feed, which takes some."""
+MOST = 100
+"""Most pages of a turn; those of one that is interrupted are compared again."""
 IDLE = 5.0
 """Seconds between looks at whether the copy is complete by now."""
 
 
-class Days(Protocol):
-    """A pace, as far as it concerns verification."""
-
-    @property
-    def verify_days(self) -> float:
-        """Days within which everything is verified once."""
-
-
-class Verifier(Protocol):
-    """What works through the verification: a listener."""
-
-    pool: Pool
-    workos: WorkOS
-    resources: Sequence[Resource]
-
-    @property
-    def pace(self) -> Days:
-        """How fast it is to go."""
-
-
-async def turn(verifier: Verifier) -> float:
-    """Compare the next page; the seconds to wait before the one after it."""
-    pool, resources = verifier.pool, verifier.resources
+async def turn(listener: Listener) -> float:
+    """Compare the next pages; the seconds to wait before those after them."""
+    began, pool, resources = time.monotonic(), listener.pool, listener.resources
     async with pool.acquire() as connection:
         complete = (await cursors.read(connection)).ready_at is not None
         run = await verifications.unfinished(connection, ROLLING)
@@ -57,12 +41,22 @@ async def turn(verifier: Verifier) -> float:
     names = tuple(resource.name for resource in resources)
     if run is None or run.resources != names:
         run = await verify.begin(pool, resources, kind=ROLLING, share=1.0)
-    before = run.steps
-    run = await verify.advance(
-        pool, verifier.workos.at(Priority.VERIFY), resources, run, pages=1, hold_back=suspects.HOLD_BACK
-    )
-    await tell(verifier, run, since=before)
-    return min(max(verifier.pace.verify_days * DAY / pages, SHORTEST), LONGEST)
+    before, (count, interval) = run.steps, pace(listener.pace.verify_days, pages)
+    workos = listener.workos.at(Priority.VERIFY)
+    run = await verify.advance(pool, workos, resources, run, pages=count, hold_back=suspects.HOLD_BACK)
+    await tell(listener, run, since=before)
+    return max(interval - (time.monotonic() - began), SHORTEST)
+
+
+def pace(days: float, pages: int) -> tuple[int, float]:
+    """How many pages to compare at once, and in how many seconds, so that so many are compared within so many days.
+
+    Where one at a time would leave less than `TURN` for each, several share the wait for the feed; no turn is longer
+    than `LONGEST`, so a small environment is compared more often than would be needed.
+    """
+    each = days * DAY / pages
+    count = min(max(int(TURN / each), 1), MOST)
+    return count, min(count * each, LONGEST)
 
 
 async def count_pages(connection: Connection, resources: Sequence[Resource]) -> int:
@@ -77,21 +71,21 @@ async def count_pages(connection: Connection, resources: Sequence[Resource]) -> 
     return max(total, 1)
 
 
-async def tell(verifier: Verifier, run: Verification, *, since: int) -> None:
+async def tell(listener: Listener, run: Verification, *, since: int) -> None:
     """Log what was found on the last page; fill in what WorkOS changes without an event, and nothing else."""
-    async with verifier.pool.acquire() as connection:
+    async with listener.pool.acquire() as connection:
         found = await verifications.findings(connection, run, since)
     for one in found:
         if one.standing == Standing.VOLATILE:
-            await fill_in(verifier, run, one)
+            await fill_in(listener, run, one)
         else:
             log.error("verify.found", resource=one.resource, id=one.object_id, standing=one.standing, keys=one.keys)
 
 
-async def fill_in(verifier: Verifier, run: Verification, finding: Finding) -> None:
+async def fill_in(listener: Listener, run: Verification, finding: Finding) -> None:
     """Bring what no event tells up to date, through the journal."""
-    for plan in await repair.plan(verifier.pool, verifier.workos, verifier.resources, [finding]):
+    for plan in await repair.plan(listener.pool, listener.workos, listener.resources, [finding]):
         if plan.action == repair.WRITE:
-            how = await repair.carry_out(verifier.pool, verifier.resources, plan)
-            async with transaction(verifier.pool) as connection:
+            how = await repair.carry_out(listener.pool, listener.resources, plan)
+            async with transaction(listener.pool) as connection:
                 await verifications.repaired(connection, run, finding, how)

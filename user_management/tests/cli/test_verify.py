@@ -83,3 +83,20 @@ async def test_the_listener_verifies_by_and_by(
             assert await rolling.turn(listener) > 0
         assert await verifications.unfinished(connection, ROLLING) is None
     await copies.assert_equal_to_source(pool, local)
+
+
+@pytest.mark.parametrize(
+    ("days", "pages", "turn"),
+    [
+        (1, 3, (1, 600.0)),
+        (1, 1_440, (1, 60.0)),
+        (1, 14_400, (10, 60.0)),
+        (1, 240_000, (100, 36.0)),
+        (7, 70, (1, 600.0)),
+    ],
+)
+def test_the_pace_keeps_to_the_days(days: float, pages: int, turn: tuple[int, float]) -> None:
+    """So many pages in so many seconds that all are compared in time."""
+    assert rolling.pace(days, pages) == pytest.approx(turn)
+    count, seconds = rolling.pace(days, pages)
+    assert pages / count * seconds <= days * 86_400 + 1
