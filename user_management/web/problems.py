@@ -45,6 +45,7 @@ NOT_PARKED = Kind("not-parked", 404, "Nothing is parked there", "See /api/failur
 NEVER_SEEN = Kind(
     "never-seen", 404, "WorkOS never told us of it", "Check the id, the environment and how old the copy is."
 )
+ERASED = Kind("erased", 410, "It was erased here", "Nothing is kept of it, and nothing will be.")
 DATABASE_AWAY = Kind("database-unavailable", 503, "The database is not available", "Wait for `Retry-After`.")
 NOT_READY = Kind("not-ready", 503, "The copy is not ready", "Wait; `detail` says for what.")
 SIGNATURE = Kind(
@@ -58,7 +59,8 @@ KINDS = {
     kind.name: kind
     for kind in (
         INVALID, NOT_FOUND, DELETED, NO_ROUTE, METHOD, TOO_LARGE, REFUSED, KEY_REFUSED, WORKOS_AWAY, KEY_REUSED,
-        AT_WORK, UNKNOWN, NOT_PARKED, NEVER_SEEN, DATABASE_AWAY, NOT_READY, SIGNATURE, WEBHOOKS_OFF, INTERNAL, OTHER,
+        AT_WORK, UNKNOWN, NOT_PARKED, NEVER_SEEN, ERASED, DATABASE_AWAY, NOT_READY, SIGNATURE, WEBHOOKS_OFF, INTERNAL,
+        OTHER,
     )
 }  # fmt: skip
 

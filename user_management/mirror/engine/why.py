@@ -33,6 +33,10 @@ class NeverSeen(NotFound):
     """Nothing was ever told of the object."""
 
 
+class Erased(NeverSeen):
+    """The object was erased here on purpose, and nothing is kept of it."""
+
+
 class State(StrEnum):
     """What the copy has of an object: it lives, it was deleted, or it was told of and never made a row."""
 
@@ -89,7 +93,7 @@ async def explain(
     last = await history.about(connection, object_id, types, kind, before=after, count=limit + 1, bodies=bodies)
     if found is None and not last and (after == LAST or not await seen(connection, resource, object_id)):
         if await erasures.erased(connection, [object_id]):
-            raise NeverSeen(f"The {kind} {object_id} was erased here, for good.")
+            raise Erased(f"The {kind} {object_id} was erased here, for good.")
         raise NeverSeen(f"WorkOS never told us of a {kind} {object_id}.")
     return Explanation(
         resource=resource.name,

@@ -7,7 +7,7 @@ import httpx
 import pytest
 
 from user_management.db.session import Pool, transaction
-from user_management.journal import entries, failures
+from user_management.journal import entries, erasures, failures
 from user_management.journal.entries import Entry, Lane, Verdict
 from user_management.journal.failures import Failure
 from user_management.journal.timestamps import parse
@@ -127,6 +127,15 @@ async def test_what_was_never_seen_is_said_honestly(api: httpx.AsyncClient, key:
     """An unknown or odd id is a 404."""
     answer = await api.get(f"/api/users/{key}/why")
     assert (answer.status_code, answer.headers["content-type"]) == (404, "application/problem+json")
+
+
+async def test_whoever_was_erased_is_not_said_never_to_have_been(api: httpx.AsyncClient, pool: Pool) -> None:
+    """That somebody was erased is all that is known, and it is said."""
+    async with pool.acquire() as connection:
+        await erasures.add(connection, ["user_gone"])
+    answer = await api.get("/api/users/user_gone/why")
+    assert (answer.status_code, answer.json()["type"]) == (410, "/api/problems/erased")
+    assert "erased here" in answer.json()["detail"]
 
 
 async def test_it_says_how_old_it_is(api: httpx.AsyncClient, pool: Pool, tell: Tell) -> None:

@@ -13,7 +13,7 @@ from user_management.journal.history import LAST, Said
 from user_management.journal.timestamps import render
 from user_management.mirror.engine import read, why
 from user_management.mirror.engine.resource import Resource
-from user_management.mirror.engine.why import Explanation, NeverSeen
+from user_management.mirror.engine.why import Erased, Explanation, NeverSeen
 from user_management.web import freshness, problems
 from user_management.web.api import documents, parameters, reads
 from user_management.web.api.documents import Ends
@@ -127,11 +127,8 @@ def explained(resource: Resource) -> Endpoint:
             backend(request).connections.one() as connection,
             connection.transaction(isolation="repeatable_read", readonly=True),
         ):
-            row = await reached(connection, resource)
-            found = await explanation(connection, resource, object_id, asked)
-        headers = freshness.of_row(row, backend(request).stale_after)
-        if found is None:
-            raise never_seen(resource, headers)
+            headers = freshness.of_row(await reached(connection, resource), backend(request).stale_after)
+            found = await explanation(connection, resource, object_id, asked, headers)
         return reads.answer(rendered(found, bodies=asked.include is not None), headers)
 
     return endpoint
@@ -145,13 +142,17 @@ async def reached(connection: Connection, resource: Resource) -> Record:
     return row
 
 
-async def explanation(connection: Connection, resource: Resource, object_id: str, asked: Asked) -> Explanation | None:
-    """The explanation, or None for what was never seen."""
+async def explanation(
+    connection: Connection, resource: Resource, object_id: str, asked: Asked, headers: dict[str, str]
+) -> Explanation:
+    """The explanation; a problem for what was never seen, or is kept no more."""
     after, bodies = LAST if asked.after is None else asked.after, asked.include is not None
     try:
         return await why.explain(connection, resource, object_id, limit=asked.limit, after=after, bodies=bodies)
-    except NeverSeen:
-        return None
+    except Erased as error:
+        raise Problem(problems.ERASED, str(error), headers=headers) from error
+    except NeverSeen as error:
+        raise never_seen(resource, headers) from error
 
 
 def never_seen(resource: Resource, headers: dict[str, str]) -> Problem:
@@ -215,7 +216,9 @@ def described(resource: Resource) -> dict[str, Any]:
         "response_model": Why,
         "responses": {
             200: documents.answered(f"How the {noun} came to be as it is.", told, documents.FRESHNESS),
-            **documents.failures((problems.NEVER_SEEN, problems.NOT_FOUND, *documents.READ), documents.FRESHNESS),
+            **documents.failures(
+                (problems.NEVER_SEEN, problems.ERASED, problems.NOT_FOUND, *documents.READ), documents.FRESHNESS
+            ),
         },
         "openapi_extra": {"parameters": [path, *parameters.documented(Asked)]},
     }
