@@ -9,7 +9,7 @@ from typing import Annotated
 import typer
 import uvloop
 
-from bench import apply, backfill, catchup, depth, freshness, memory, processes, reads, report, tracing, world
+from bench import apply, backfill, catchup, depth, freshness, memory, processes, reads, report, tracing, webhooks, world
 from bench.figures import Figure
 from bench.world import Plan, World
 from user_management.db import embedded
@@ -25,7 +25,7 @@ SIZED: dict[str, Callable[[World, Plan], Awaitable[list[Figure]]]] = {
     "apply": apply.measure,
 }
 """What is measured in a world of every size; the order matters, for `apply` changes the copy."""
-NAMES = (*SIZED, "freshness", "catchup")
+NAMES = (*SIZED, "freshness", "webhooks", "catchup")
 
 
 def sizes(text: str) -> list[int]:
@@ -63,6 +63,8 @@ async def run(names: list[str], users: list[int], plan: Plan) -> str:
             figures += await measure(server, size, Path(folder), names, plan)
         if "freshness" in names:
             figures += await timed("freshness", freshness.measure(server, Path(folder), plan))
+        if "webhooks" in names:
+            figures += await timed("webhooks", webhooks.measure(server, Path(folder), plan))
         if "catchup" in names:
             figures += await timed("catchup", catchup.measure(server, plan))
     return report.render(figures + memory.flatness(figures), facts)

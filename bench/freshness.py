@@ -57,20 +57,21 @@ async def ready(url: str) -> None:
             await asyncio.sleep(0.1)
 
 
-async def samples(sandbox: str, api: str, count: int) -> list[float]:
+async def samples(sandbox: str, api: str, count: int, name: str = "bench") -> list[float]:
     """Create users at the source at random moments, and follow each until the API has it."""
     headers = {"Authorization": f"Bearer {processes.KEY}"}
     async with httpx.AsyncClient(base_url=sandbox, headers=headers) as http, asyncio.TaskGroup() as tasks:
         following = [
-            tasks.create_task(follow(http, api, number, random.uniform(0, count / RATE))) for number in range(count)
+            tasks.create_task(follow(http, api, f"{name}-{number}", random.uniform(0, count / RATE)))
+            for number in range(count)
         ]
     return [task.result() for task in following]
 
 
-async def follow(http: httpx.AsyncClient, api: str, number: int, delay: float) -> float:
+async def follow(http: httpx.AsyncClient, api: str, name: str, delay: float) -> float:
     """Seconds from the creation of one user at the source until the API answers with it."""
     await asyncio.sleep(delay)
-    answer = await http.post("/user_management/users", json={"email": f"bench-{number}@bench.example"})
+    answer = await http.post("/user_management/users", json={"email": f"{name}@bench.example"})
     user = answer.raise_for_status().json()
     async with connection(api) as (reader, writer), asyncio.timeout(60):
         while not await shown(reader, writer, user["id"]):  # noqa: ASYNC110  the API has no event to wait for
