@@ -1,7 +1,8 @@
 """Entries: everything WorkOS ever told us, by whatever lane, appended in one order and never changed.
 
-But for one kind: what a webhook told is provisional. Its entry stands at the end of the journal until the feed brings
-the same event, which then takes its final place there; the webhook's entry is withdrawn (`webhooks.withdraw`).
+But for two kinds. What a webhook told is provisional: its entry stands at the end of the journal until the feed brings
+the same event, which then takes its final place there; the webhook's entry is withdrawn (`webhooks.withdraw`). And what
+tells of a person who was erased is a stub, or has them blotted out (`erasures`).
 """
 
 import hashlib

@@ -9,6 +9,13 @@ down_revision = "0009"
 
 def upgrade() -> None:
     """Bring the schema here from the revision before."""
+    create_verifications()
+    create_verified()
+    create_findings()
+
+
+def create_verifications() -> None:
+    """The runs."""
     op.create_table(
         "verifications",
         sa.Column("id", sa.BigInteger(), sa.Identity(always=True), nullable=False),
@@ -30,6 +37,10 @@ def upgrade() -> None:
         "uq_verifications_unfinished", "verifications", ["kind"], unique=True,
         postgresql_where=sa.text("finished_at IS NULL"),
     )  # fmt: skip
+
+
+def create_verified() -> None:
+    """The pages they compared."""
     op.create_table(
         "verified",
         sa.Column("verification_id", sa.BigInteger(), nullable=False),
@@ -48,6 +59,10 @@ def upgrade() -> None:
     )
     op.create_index("ix_verified_resource_partition_upto_at_upto_id", "verified",
                     ["resource", "partition", "upto_at", "upto_id"])  # fmt: skip
+
+
+def create_findings() -> None:
+    """What they found."""
     op.create_table(
         "findings",
         sa.Column("verification_id", sa.BigInteger(), nullable=False),
