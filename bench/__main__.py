@@ -9,7 +9,21 @@ from typing import Annotated
 import typer
 import uvloop
 
-from bench import apply, backfill, catchup, depth, freshness, memory, processes, reads, report, tracing, webhooks, world
+from bench import (
+    apply,
+    backfill,
+    catchup,
+    depth,
+    freshness,
+    memory,
+    narrowed,
+    processes,
+    reads,
+    report,
+    tracing,
+    webhooks,
+    world,
+)
 from bench.figures import Figure
 from bench.world import Plan, World
 from user_management.db import embedded
@@ -19,6 +33,7 @@ SIZES = (10_000, 100_000, 1_000_000)
 SIZED: dict[str, Callable[[World, Plan], Awaitable[list[Figure]]]] = {
     "backfill": backfill.measure,
     "reads": reads.measure,
+    "narrowed": narrowed.measure,
     "tracing": tracing.measure,
     "depth": depth.measure,
     "memory": memory.measure,

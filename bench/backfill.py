@@ -1,15 +1,19 @@
 """Backfill: everything the source has, copied by a real listener, beside reading it all and doing nothing with it."""
 
 from time import perf_counter
+from typing import Any
 
 from bench import processes
 from bench.figures import Figure, Target, median
 from bench.world import Filling, Plan, World, database, fill
+from user_management.listener import listings
 from user_management.mirror.engine import catalog
 from user_management.mirror.engine.resource import Resource
-from user_management.services.workos import client, objects
+from user_management.services.workos import client
 from user_management.services.workos.client import WorkOS
 
+LISTED = [one for one in catalog.resources() if one.listing.wanted]
+"""What a backfill lists unless more is asked for."""
 HALF = Target("at least 0.5 of reading the source alone", 0.5)
 
 
@@ -44,28 +48,27 @@ async def drain(world: World) -> float:
     async with client.connect(
         api_key=processes.KEY, client_id="client_sandbox", base_url=world.sandbox, seconds=30
     ) as workos:
-        parents: dict[str, list[str]] = {}
-        for resource in catalog.resources():
-            ids = parents[resource.name] = []
-            for parent in parents[resource.listing.per] if resource.listing.per else [""]:
-                count += await read(workos, resource, parent, ids if needed(resource) else None)
+        parents: dict[str, list[dict[str, Any]]] = {}
+        for resource in LISTED:
+            known = parents[resource.name] = []
+            for parent in parents[resource.listing.per] if resource.listing.per else [{}]:
+                count += await read(workos, resource, parent, known if needed(resource) else None)
     return count / (perf_counter() - started)
 
 
 def needed(resource: Resource) -> bool:
     """Whether another resource is listed once for each object of this one."""
-    return any(other.listing.per == resource.name for other in catalog.resources())
+    return any(other.listing.per == resource.name for other in LISTED)
 
 
-async def read(workos: WorkOS, resource: Resource, parent: str, ids: list[str] | None) -> int:
-    """Read one list to its end; how many objects it had, and their ids where they are asked for."""
-    listing, after, count = resource.listing, "", 0
-    parameters = {**listing.parameters, **({listing.parameter: parent} if parent else {})}
+async def read(workos: WorkOS, resource: Resource, parent: dict[str, Any], known: list[dict[str, Any]] | None) -> int:
+    """Read one list to its end; how many objects it had, and those themselves where they are asked for."""
+    at, after, count = listings.address_of(resource, parent.get("id", ""), parent), "", 0
     while True:
-        page = await objects.page(workos, listing.path, after=after, parameters=parameters)
+        page = await listings.page(workos, resource, at, after)
         count += len(page.objects)
-        if ids is not None:
-            ids += [item["id"] for item in page.objects]
+        if known is not None:
+            known += page.objects
         if not page.after:
             return count
         after = page.after

@@ -28,7 +28,7 @@ async def measure(world: World, plan: Plan) -> list[Figure]:
 def targets(ours: str, peer: str, ids: list[str]) -> list[load.Target]:
     """What is asked of whom."""
     return [
-        load.Target("empty", ours, ["/empty"]),
+        load.Target("empty", ours, ["/api/empty"]),
         load.Target("barest", ours, ["/api/health"]),
         load.Target("list", ours, ["/api/users?limit=50"]),
         load.Target("one", ours, [f"/api/users/{key}" for key in ids]),

@@ -4,6 +4,7 @@ import asyncio
 import gc
 import signal
 import sys
+from collections.abc import Sequence
 from types import FrameType
 from typing import Any
 
@@ -17,9 +18,11 @@ from user_management.db import schema, session
 from user_management.errors import Misconfigured, Wait
 from user_management.journal import checkpoints, cursor
 from user_management.mirror.engine import catalog
-from user_management.settings import Settings
+from user_management.settings import Environment, Settings, Source
 from user_management.telemetry import exposition
 from user_management.web import application, workers
+from user_management.web.credentials import keys, rates, tokens
+from user_management.web.credentials.keys import Key
 from user_management.web.lifespan import Options
 
 log = structlog.get_logger(__name__)
@@ -32,6 +35,7 @@ HUNG = 60
 def options(settings: Settings) -> Options:
     """What the settings say about the API."""
     url, source = configuration.database_url(settings), configuration.source(settings)
+    api_keys = keys.parsed(settings.api_keys.get_secret_value())
     return Options(
         database_url=url,
         pool_size=settings.database_pool_size,
@@ -42,10 +46,33 @@ def options(settings: Settings) -> Options:
         workos_requests_per_minute=settings.workos_requests_per_minute,
         sandbox=source.sandbox,
         stale_after=settings.stale_after,
+        max_staleness=settings.max_staleness,
         cors_origins=tuple(settings.cors_origins),
         webhook_secrets=configuration.webhook_secrets(settings),
+        api_keys=api_keys,
+        token_issuers=tuple(settings.workos_issuers) or tokens.issuers(source.base_url, source.client_id),
+        open=unguarded(settings, source, api_keys),
+        rate_limit=rates.share(settings.rate_limit, settings.workers_count),
         workers=exposition.folder(),
     )
+
+
+def unguarded(settings: Settings, source: Source, api_keys: Sequence[Key]) -> bool:
+    """Whether nobody needs a credential: in development and before made-up people, as long as there are no keys.
+
+    `Misconfigured` in production when no credential could be accepted.
+    """
+    if api_keys:
+        return False
+    if source.sandbox or settings.environment is Environment.DEV:
+        return True
+    if not source.client_id:
+        raise Misconfigured(
+            "In production callers need a credential. Run `user-management keys new --name x --scope read` and put "
+            "the entry it prints into USER_MANAGEMENT_API_KEYS, or set USER_MANAGEMENT_WORKOS_CLIENT_ID, for the "
+            "session tokens of its users."
+        )
+    return False
 
 
 def observe(settings: Settings) -> None:

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import hypothesis
 import pytest
+import structlog
 
 from user_management.db import embedded, schema, session
 from user_management.db.session import Connection, Pool
@@ -43,6 +44,18 @@ def elsewhere(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
     with pytest.MonkeyPatch.context() as patch:
         patch.chdir(tmp_path_factory.mktemp("elsewhere"))
         yield
+
+
+@pytest.fixture(autouse=True)
+def configured() -> Iterator[None]:
+    """What a test configures of structlog ends with it, and no logger keeps what it was first used with."""
+    before, configure = structlog.get_config(), structlog.configure
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(
+            structlog, "configure", lambda **given: configure(**{**given, "cache_logger_on_first_use": False})
+        )
+        yield
+    structlog.configure(**before)
 
 
 @pytest.fixture(scope="session")

@@ -80,12 +80,15 @@ class Settings(BaseSettings):
     workers_count: PositiveInt = 1
     reload: bool = False
     cors_origins: Words = []
+    api_keys: SecretStr = SecretStr("")
+    workos_issuers: Words = []
+    rate_limit: Annotated[int, Field(ge=0)] = 60_000
     stale_after: Seconds = 30.0
+    max_staleness: Seconds = 60.0
 
     # The listener.
     poll_interval: Seconds = 2.0
     lease_seconds: Seconds = 6.0
-    backoff_initial: Seconds = 0.5
     backoff_max: Seconds = 60.0
     ignored_event_types: Words = []
     backfill_margin: Seconds = 600.0

@@ -4,7 +4,7 @@ import typer
 
 from user_management import settings as configuration
 from user_management import telemetry
-from user_management.cli import failures
+from user_management.cli import failures, keys
 from user_management.cli.backfill import backfill
 from user_management.cli.demo import PASS_ON, demo
 from user_management.cli.doctor import doctor
@@ -28,6 +28,7 @@ app.command()(verify)
 app.command()(erase)
 app.command()(why)
 app.add_typer(failures.app, name="failures")
+app.add_typer(keys.app, name="keys")
 app.command(context_settings=PASS_ON)(demo)
 
 

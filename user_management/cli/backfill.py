@@ -1,6 +1,7 @@
 """`user-management backfill`: list everything WorkOS has again, watched or done by this process."""
 
 import asyncio
+from collections.abc import Sequence
 from typing import Annotated
 
 import typer
@@ -8,6 +9,7 @@ from rich.progress import BarColumn, Progress, TaskID, TextColumn, TimeElapsedCo
 
 from user_management.cli import edge, follow
 from user_management.cli.edge import Desk
+from user_management.cli.rebuild import named
 from user_management.db.session import Connection, Pool, transaction
 from user_management.errors import Wait
 from user_management.journal import checkpoints, cursor
@@ -30,9 +32,13 @@ DOING = {
 
 def backfill(
     wait: Annotated[bool, typer.Option("--wait/--no-wait", help="Stay until it is done, or only ask for it.")] = True,
+    also: Annotated[
+        list[str] | None,
+        typer.Option("--with", help="Also list a resource that takes a request for each user, such as sessions."),
+    ] = None,
 ) -> None:
     """List all of WorkOS again and find what was deleted unseen.  Example: user-management backfill --no-wait."""
-    found = edge.run(ask(wait=wait))
+    found = edge.run(ask(wait=wait, also=chosen(also)))
     if found.finished_at is not None:
         edge.out.print(f"Backfill {found.id}: {found.listed:,} objects listed, {found.changed:,} changed. {found.note}")
     elif not wait:
@@ -41,11 +47,16 @@ def backfill(
         raise typer.Exit(edge.INTERRUPTED)
 
 
-async def ask(*, wait: bool) -> Backfill:
+def chosen(also: Sequence[str] | None) -> list[str]:
+    """The names of resources that are listed only where they are asked for, checked."""
+    return [one.name for one in named(also)] if also else []
+
+
+async def ask(*, wait: bool, also: Sequence[str]) -> Backfill:
     """Ask for a run and see it through; the run as it is at the end, or as it was when we were interrupted."""
     async with edge.open_desk() as desk:
         async with transaction(desk.pool) as connection:
-            run, holder = await request(connection), await lease.holder(connection)
+            run, holder = await request(connection, also), await lease.holder(connection)
         if not wait:
             return run
         if holder is None:
@@ -55,12 +66,12 @@ async def ask(*, wait: bool) -> Backfill:
         return await watch_until(desk, run, stop, "The run goes on; `user-management backfill` watches it.")
 
 
-async def request(connection: Connection) -> Backfill:
+async def request(connection: Connection, also: Sequence[str]) -> Backfill:
     """The run at work, or a new one; also before any listener ever started."""
     resources = catalog.resources()
     await checkpoints.ensure(connection, [resource.name for resource in resources])
     await cursor.ensure(connection)
-    return await backfills.request(connection, resources[0].name)
+    return await backfills.request(connection, resources[0].name, also)
 
 
 async def do(desk: Desk, run: Backfill) -> Backfill:

@@ -71,4 +71,5 @@ async def carry_out(traces: list[Traces]) -> dict[str, int]:
 def described(found: Traces) -> str:
     """What would be erased, in a sentence."""
     rows = ", ".join(f"{len(ids):,} of {name}" for name, ids in found.rows.items() if ids) or "none"
-    return f"{found.id}: {len(found.positions):,} journal entries; rows: {rows}; addresses: {len(found.words) - 1}."
+    addresses = sum("@" in word for word in found.words)
+    return f"{found.id}: {len(found.positions):,} journal entries; rows: {rows}; addresses: {addresses}."

@@ -7,7 +7,7 @@ from contextlib import asynccontextmanager
 from user_management import settings as configuration
 from user_management.cli import edge
 from user_management.cli.edge import Desk
-from user_management.listener import daemon, lease
+from user_management.listener import daemon, lease, subscription
 from user_management.listener.__main__ import pace
 from user_management.listener.worker import Listener
 from user_management.mirror.engine import catalog
@@ -50,5 +50,5 @@ async def followed(desk: Desk, workos: WorkOS) -> AsyncIterator[None]:
 def listener_for(desk: Desk, workos: WorkOS) -> Listener:
     """The listener that nobody else is."""
     resources = catalog.resources()
-    types = [name for name in catalog.event_types(resources) if name not in desk.settings.ignored_event_types]
+    types = subscription.types(resources, desk.settings.ignored_event_types)
     return Listener(desk.pool, workos, resources, types, pace(desk.settings))

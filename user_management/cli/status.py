@@ -131,13 +131,9 @@ def table(found: Status) -> Table:
     lines.add_row("lag", lag(found.freshness))
     lines.add_row("cursor", place(found.cursor, found.at))
     lines.add_row("position", f"{found.position:,}")
-    for one in found.counts:
-        behind = found.position - one.checkpoint
-        lines.add_row(
-            one.resource,
-            f"{one.live:,} live, {one.tombstones:,} deleted, checkpoint {one.checkpoint:,}"
-            + (f" [red]({behind:,} behind)[/red]" if behind else ""),
-        )
+    refused = set(found.backfill.left_out) if found.backfill else set()
+    for one in sorted(found.counts, key=lambda count: count.resource):
+        lines.add_row(one.resource, held(one, found.position, refused=one.resource in refused))
     lines.add_row("parked", f"[red]{found.parked:,}: see user-management failures list[/red]" if found.parked else "0")
     lines.add_row(
         "listener", escape(found.listener or "") or "[red]none at work: run python -m user_management.listener[/red]"
@@ -149,6 +145,14 @@ def table(found: Status) -> Table:
             "deletions", f"[red]capped: {found.backfill.absent:,} or more are gone at WorkOS; none deleted[/red]"
         )
     return lines
+
+
+def held(one: Count, position: int, *, refused: bool) -> str:
+    """What one resource holds, how far it is behind, if it is, and whether WorkOS lets us list it."""
+    behind = position - one.checkpoint
+    told = f"{one.live:,} live, {one.tombstones:,} deleted"
+    told += f", checkpoint {one.checkpoint:,} [red]({behind:,} behind)[/red]" if behind else ""
+    return told + (" [yellow](WorkOS refuses to list them)[/yellow]" if refused else "")
 
 
 def origin(found: Source | None) -> str:
@@ -172,14 +176,13 @@ def place(found: Cursor, now: datetime) -> str:
 
 
 def proven(found: Status) -> str:
-    """How long ago that object was compared with WorkOS that has waited longest, by resource."""
-    ages = [
-        f"{one.resource} {(found.at - at).total_seconds() / 3600:,.1f} h ago"
-        if (at := found.verified.get(one.resource))
-        else f"{one.resource} not yet"
-        for one in found.counts
-    ]
-    return ", ".join(ages)
+    """How long ago that object was compared with WorkOS that has waited longest, and of how many resources each was."""
+    done = {name: at for name, at in found.verified.items() if name in {one.resource for one in found.counts}}
+    if not done:
+        return "none yet"
+    eldest = min(done, key=done.__getitem__)
+    hours = (found.at - done[eldest]).total_seconds() / 3600
+    return f"{len(done)} of {len(found.counts)} resources, the longest ago {eldest}, {hours:,.1f} h"
 
 
 def run(found: Backfill | None) -> str:

@@ -17,8 +17,8 @@ from user_management.db import jsontext
 from user_management.db.session import transaction
 from user_management.journal import verifications
 from user_management.journal.verifications import ASKED, Finding, Verification
+from user_management.listener import backfills, suspects
 from user_management.listener import repair as repairing
-from user_management.listener import suspects
 from user_management.listener import verify as verifying
 from user_management.listener.repair import Plan
 from user_management.mirror.engine import catalog, proof, rebuild
@@ -59,7 +59,7 @@ class Found:
 
 
 def verify(  # noqa: PLR0917  typer reads options from parameters, and calls by keyword
-    resources: Annotated[list[str] | None, typer.Argument(help="What to verify; everything unless told.")] = None,
+    resources: Annotated[list[str] | None, typer.Argument(help="What to verify; all but sessions if none.")] = None,
     share: Annotated[str, typer.Option(help="Compare only a share of it, drawn at random, such as 5%.")] = WHOLE,
     repair: Annotated[bool, typer.Option("--repair", help="Show what would be repaired, ask, and repair it.")] = False,
     yes: Annotated[bool, typer.Option("--yes", help="Repair without asking.")] = False,
@@ -77,7 +77,7 @@ def verify(  # noqa: PLR0917  typer reads options from parameters, and calls by 
     if journal:
         show_proofs(edge.run(prove(named(resources or []))), as_json=as_json)
         return
-    found = edge.run(compare(named(resources or []), fraction(share), hold_back, resume=resume, quiet=as_json))
+    found = edge.run(compare(resources or [], fraction(share), hold_back, resume=resume, quiet=as_json))
     if repair and found.findings:
         found = edge.run(mend(found, yes=yes))
     show(found, as_json=as_json)
@@ -95,6 +95,17 @@ def refuse_what_goes_not_together(
         raise typer.BadParameter("goes on with the resources and the share of the run", param_hint="--resume")
 
 
+async def asked_for(desk: Desk, names: Sequence[str]) -> list[Resource]:
+    """The resources of these names; for none, all but those that are listed user by user, or that WorkOS refuses."""
+    if names:
+        return named(names)
+    async with desk.pool.acquire() as connection:
+        refused = await backfills.left_out(connection)
+    if refused:
+        edge.err.print(f"Not compared, for WorkOS refuses to list them: {', '.join(sorted(refused))}.", style="yellow")
+    return [one for one in named([]) if one.listing.wanted and one.name not in refused]
+
+
 def fraction(share: str) -> float:
     """A share as a number of at most 1, from a percentage or a fraction."""
     match = re.fullmatch(r"(\d+(?:\.\d+)?)(%?)", share.strip())
@@ -104,10 +115,10 @@ def fraction(share: str) -> float:
     return value
 
 
-async def compare(resources: Sequence[Resource], share: float, hold_back: float, *, resume: bool, quiet: bool) -> Found:
+async def compare(names: Sequence[str], share: float, hold_back: float, *, resume: bool, quiet: bool) -> Found:
     """Take a run to its end under a progress bar; what it found."""
     async with edge.open_desk() as desk, follow.connected(desk) as workos, follow.followed(desk, workos):
-        run = await started(desk, resources, share, resume=resume)
+        run = await started(desk, names, share, resume=resume)
         chosen = [one for one in catalog.resources() if one.name in run.resources]
         with watched(quiet=quiet) as progress:
             task = progress.add_task("Comparing", total=None)
@@ -119,7 +130,7 @@ async def compare(resources: Sequence[Resource], share: float, hold_back: float,
         return await read(desk, run)
 
 
-async def started(desk: Desk, resources: Sequence[Resource], share: float, *, resume: bool) -> Verification:
+async def started(desk: Desk, names: Sequence[str], share: float, *, resume: bool) -> Verification:
     """A new run, or the one that was interrupted."""
     async with desk.pool.acquire() as connection:
         interrupted = await verifications.unfinished(connection, ASKED)
@@ -128,7 +139,7 @@ async def started(desk: Desk, resources: Sequence[Resource], share: float, *, re
         return interrupted
     if interrupted is not None:
         edge.err.print("An interrupted run is given up; --resume would have gone on with it.", style="yellow")
-    return await verifying.begin(desk.pool, resources, kind=ASKED, share=share)
+    return await verifying.begin(desk.pool, await asked_for(desk, names), kind=ASKED, share=share)
 
 
 async def read(desk: Desk, run: Verification) -> Found:

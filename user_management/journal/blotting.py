@@ -40,6 +40,8 @@ def blotted(value: Any, gone: AbstractSet[str]) -> Any:
         return value
     if value.get("id") in gone:
         return {"id": BLOT}
+    if value.get("object") == "directory_user" and normal(str(value.get("email"))) in gone:
+        return {key: item for key, item in value.items() if key in {"object", "id"}}
     own = value.get("object") == "user"
     return {
         blotted(key, gone): item if own and key == "email" else blotted(item, gone) for key, item in value.items()

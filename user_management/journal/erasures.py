@@ -17,7 +17,7 @@ from sqlalchemy.orm import Mapped, mapped_column
 from user_management.db import jsontext
 from user_management.db.base import Base, Timestamp
 from user_management.db.session import Connection
-from user_management.journal.blotting import blotted, normal, tokens
+from user_management.journal.blotting import blotted, is_id, normal, tokens
 from user_management.journal.entries import Entry
 
 ERASED = "erased"
@@ -73,14 +73,34 @@ async def erased(connection: Connection, words: Iterable[str]) -> set[str]:
     return {digests[row["digest"]] for row in rows}
 
 
-SUBJECTS = ("id", "user_id", "accepted_user_id")
+SUBJECTS = ("id", "user_id", "accepted_user_id", "organization_membership_id", "directory_user_id")
 """The keys of an object that say whom it is about."""
+ADDRESSED = ("directory_user", "invitation", "magic_auth", "email_verification", "password_reset")
+"""Objects that are about whoever has their address; a tuple, to be asked for anything."""
+STAND_INS = ("organization_membership", "directory_user")
+"""Objects by whose ids others name the person: a pair of a group and a membership names nobody else."""
 
 
 def subjects(data: Any) -> list[str]:
     """Whom an object is about."""
-    found = [data.get(name) for name in SUBJECTS] if isinstance(data, dict) else []
-    return [one for one in found if isinstance(one, str)]
+    if not isinstance(data, dict):
+        return []
+    owner = data.get("owner")
+    owned = owner.get("id") if data.get("object") == "api_key" and isinstance(owner, dict) else None
+    found = [one for one in (*map(data.get, SUBJECTS), owned) if isinstance(one, str)]
+    # Who is in which group of a directory is told with the whole user.
+    found += subjects(data["user"]) if isinstance(data.get("user"), dict) else []
+    email = data.get("email")
+    return [*found, normal(email)] if data.get("object") in ADDRESSED and isinstance(email, str) else found
+
+
+def stand_ins(data: Any, gone: AbstractSet[str]) -> set[str]:
+    """The ids by which other objects name those who are gone, by what an object says."""
+    if not isinstance(data, dict):
+        return set()
+    about = [one for one in (data, data.get("user")) if isinstance(one, dict) and one.get("object") in STAND_INS]
+    ids = [one.get("id") for one in about if not gone.isdisjoint(subjects(one))]
+    return {one for one in ids if isinstance(one, str) and is_id(one)}
 
 
 def stub(entry: Entry, secret: bytes) -> Entry:
@@ -100,12 +120,15 @@ def without(entry: Entry, gone: AbstractSet[str], secret: bytes) -> Entry:
 
 
 async def spared(connection: Connection, entries: Sequence[Entry]) -> list[Entry]:
-    """The entries, saying nothing of people who were erased."""
+    """The entries, saying nothing of people who were erased; what else names these from now on is remembered."""
     if not await connection.fetchval("SELECT EXISTS (SELECT FROM erasures)"):
         return list(entries)
     named = {word for entry in entries for word in (*tokens(entry.text), *subjects(entry.data))}
     gone = await erased(connection, named)
     if not gone:
         return list(entries)
+    more = {one for entry in entries for one in stand_ins(entry.data, gone)} - gone
+    if more:
+        await add(connection, more)
     secret = await key(connection)
-    return [without(entry, gone, secret) for entry in entries]
+    return [without(entry, gone | more, secret) for entry in entries]

@@ -23,7 +23,7 @@ CODES = ("magic_auth", "email_verification")
 """Objects whose `code` signs somebody in (elsewhere a `code` is an error's name); a tuple, to be asked for anything."""
 
 
-TELLING = ("token", "secret", "password", '"code', '_code"', "invitation_url", "challenge_id")
+TELLING = ("token", "secret", "password", '"code', '_code"', "invitation_url", "challenge_id", "api_key")
 """Parts of the keys above, of which any text that holds a secret holds one."""
 
 
@@ -66,6 +66,8 @@ def safe(key: str, item: Any, owner: dict[str, Any], depth: int, *, owned: bool)
 
 def secret(key: str, owner: dict[str, Any]) -> bool:
     """Whether what stands under `key` in this object is a secret."""
+    if key == "value":
+        return owner.get("object") == "api_key"
     return key in SECRET_KEYS or (key == "code" and owner.get("object") in CODES)
 
 

@@ -122,7 +122,7 @@ class Page:
 
 @dataclass(frozen=True, slots=True)
 class Finding:
-    """An object that is not as WorkOS says, with the keys that differ and the position of its row (0: no row)."""
+    """An object that is not as WorkOS says: which keys differ, where its row stands (0: no row), and whose it is."""
 
     resource: str
     object_id: str
@@ -130,6 +130,7 @@ class Finding:
     keys: tuple[str, ...] = ()
     position: int = 0
     repair: str = ""
+    partition: str = ""
 
 
 def of_row(row: Any) -> Verification | None:
@@ -243,8 +244,9 @@ async def pages(connection: Connection, run: Verification) -> list[Any]:
 async def findings(connection: Connection, run: Verification, since: int = 0) -> list[Finding]:
     """What a run found, from a step on, by resource and id."""
     rows = await connection.fetch(
-        "SELECT resource, object_id, standing, keys, position, repair FROM findings "
-        "WHERE verification_id = $1 AND step >= $2 ORDER BY resource, object_id", run.id, since,
+        "SELECT f.resource, object_id, standing, keys, position, repair, partition FROM findings f "
+        "JOIN verified USING (verification_id, step) WHERE verification_id = $1 AND step >= $2 "
+        "ORDER BY f.resource, object_id", run.id, since,
     )  # fmt: skip
     return [Finding(**{**row, "keys": tuple(row["keys"])}) for row in rows]
 
@@ -316,5 +318,20 @@ async def oldest_of_all(connection: Connection) -> dict[str, datetime]:
     rows = await connection.fetch(
         "SELECT DISTINCT unnest(resources) AS name FROM verifications WHERE finished_at IS NOT NULL AND share >= 1"
     )
-    found = {row["name"]: await oldest(connection, row["name"]) for row in rows}
+    return await oldest_of(connection, [row["name"] for row in rows])
+
+
+async def oldest_of_rolling(connection: Connection) -> dict[str, datetime]:
+    """The same of what the newest whole rolling run compared: of nothing else can the listener be too late."""
+    rows = await connection.fetch(
+        "SELECT unnest(resources) AS name FROM verifications "
+        "WHERE id = (SELECT max(id) FROM verifications WHERE kind = $1 AND finished_at IS NOT NULL)",
+        ROLLING,
+    )
+    return await oldest_of(connection, [row["name"] for row in rows])
+
+
+async def oldest_of(connection: Connection, names: Sequence[str]) -> dict[str, datetime]:
+    """By resource, when that object was last verified that has waited longest."""
+    found = {name: await oldest(connection, name) for name in names}
     return {name: at for name, at in found.items() if at is not None}

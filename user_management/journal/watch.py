@@ -34,7 +34,7 @@ class Seen:
     webhooks: int = 0
     stale_after: float = 30.0
     verified: dict[str, datetime] = field(default_factory=dict)
-    """By resource, when that object was verified that has waited longest."""
+    """By resource that the listener compares by itself, when that object was verified that has waited longest."""
     at: float = 0.0
     """When that was, by a clock that nobody sets."""
 
@@ -54,7 +54,7 @@ async def look(connection: Connection, stale_after: float) -> None:
     seen.cursor, seen.at = await cursor.read(connection), began
     seen.position = (await checkpoints.read(connection)).get(checkpoints.HEAD, 0)
     seen.parked = await failures.count(connection)
-    seen.verified = await verifications.oldest_of_all(connection)
+    seen.verified = await verifications.oldest_of_rolling(connection)
     seen.webhooks = await webhooks.count(connection)
     seen.stale_after, seen.up = stale_after, True
 

@@ -19,6 +19,8 @@ from user_management.db.session import Connection
 
 KEPT = "interval '24 hours'"
 """How long a key is remembered."""
+SEALED = "sealed:"
+"""What the body of an answer begins with that tells secrets, which no JSON does: it is encrypted."""
 SWEPT = 100
 """The most forgotten rows that one write clears away in passing."""
 
@@ -202,3 +204,12 @@ async def foreign(connection: Connection, object_id: str, *, since: datetime) ->
 async def forget(connection: Connection, object_id: str) -> None:
     """Forget the writes that made an object, and what was answered to them."""
     await connection.execute("DELETE FROM writes WHERE object_id = $1", object_id)
+
+
+async def unanswer(connection: Connection) -> None:
+    """Forget every sealed answer, but not that it was asked for: a repeat is told, or finds out, what came of it."""
+    await connection.execute(
+        "UPDATE writes SET state = 'unknown', status = NULL, headers = NULL, body = NULL, object_id = NULL "
+        "WHERE starts_with(body, $1)",
+        SEALED,
+    )

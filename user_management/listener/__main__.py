@@ -13,11 +13,11 @@ from user_management import telemetry
 from user_management.db import schema, session
 from user_management.db.session import Connection, DatabaseUnavailable, Pool
 from user_management.errors import Misconfigured
-from user_management.listener import daemon, monitoring, worker
-from user_management.listener.backoff import Backoff
+from user_management.listener import daemon, monitoring, subscription, worker
+from user_management.listener.backoff import INITIAL, Backoff
 from user_management.listener.worker import Listener, Pace
 from user_management.mirror.engine import catalog
-from user_management.services.workos import budget, client
+from user_management.services.workos import budget, client, event_types
 from user_management.settings import Settings, Source
 
 log = structlog.get_logger(__name__)
@@ -28,7 +28,6 @@ def pace(settings: Settings) -> Pace:
     return Pace(
         poll_interval=settings.poll_interval,
         lease=settings.lease_seconds,
-        backoff_initial=settings.backoff_initial,
         backoff_max=settings.backoff_max,
         backfill_margin=settings.backfill_margin,
         backfill_max_deletions=settings.backfill_max_deletions,
@@ -89,7 +88,7 @@ async def listen(settings: Settings) -> None:
             requests_per_minute=settings.workos_requests_per_minute,
         ),
     ):
-        backoff = Backoff(settings.backoff_initial, settings.backoff_max)
+        backoff = Backoff(INITIAL, settings.backoff_max)
         await worker.unless_stopping(stopping, check_database(url, backoff))
         if not stopping.is_set():
             await follow(settings, pool, source, stopping)
@@ -98,7 +97,9 @@ async def listen(settings: Settings) -> None:
 async def follow(settings: Settings, pool: Pool, source: Source, stopping: asyncio.Event) -> None:
     """Follow WorkOS with the copy in a database that was checked, until asked to stop."""
     resources = catalog.resources()
-    types = [name for name in catalog.event_types(resources) if name not in settings.ignored_event_types]
+    types = subscription.types(resources, settings.ignored_event_types)
+    if unknown := event_types.new({*types, *settings.ignored_event_types}):
+        log.warning("events.not_followed", types=unknown)
     async with (
         budget.shared(pool.acquire, settings.workos_requests_per_minute) as shared,
         client.connect(

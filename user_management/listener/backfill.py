@@ -15,10 +15,12 @@ from typing import Any
 import structlog
 
 from user_management.db.session import Connection, Pool, transaction
+from user_management.errors import NotFound
 from user_management.journal import checkpoints, entries, erasures
 from user_management.journal import cursor as cursors
+from user_management.journal.blotting import tokens
 from user_management.journal.entries import Entry, Lane
-from user_management.listener import backfills
+from user_management.listener import absence, backfills, listings
 from user_management.listener.backfills import Backfill, Phase
 from user_management.mirror.engine import provisional, store
 from user_management.mirror.engine.record import Recorded, record, report
@@ -26,7 +28,7 @@ from user_management.mirror.engine.resource import Resource
 from user_management.mirror.engine.verbs import TOUCH, Verb
 from user_management.services.workos import objects
 from user_management.services.workos.client import WorkOS
-from user_management.services.workos.errors import ObjectNotFound, Refused
+from user_management.services.workos.errors import NotAllowed, Refused
 from user_management.telemetry import spans
 
 log = structlog.get_logger(__name__)
@@ -77,14 +79,32 @@ async def list_all(pool: Pool, workos: WorkOS, resources: Sequence[Resource], ru
     for resource in resources[names.index(run.resource) :]:
         if run.resource != resource.name:
             run = await move(pool, run, resource=resource.name, partition="", after="")
-        async with aclosing(ahead(walk(pool, workos, resource, Place(run.partition, run.after)))) as batches:
-            async for batch in batches:
-                run = await commit(pool, workos, resources, resource, run, batch)
-        log.info("backfill.listed", resource=resource.name, objects=run.listed, changed=run.changed)
+        if run.lists(resource):
+            run = await list_one(pool, workos, resources, resource, run)
     async with transaction(pool) as connection:
         listed_at = await cursors.clock(connection)
         await backfills.move(connection, run, phase=Phase.FOLLOWING.value, listed_at=listed_at)
         return await reread(connection)
+
+
+async def list_one(
+    pool: Pool, workos: WorkOS, resources: Sequence[Resource], resource: Resource, run: Backfill
+) -> Backfill:
+    """List one resource from where the run stands. One that our key may not list is left out, unless it is essential.
+
+    Nothing is said of its objects then: none is taken to be gone.
+    """
+    try:
+        async with aclosing(ahead(walk(pool, workos, resource, Place(run.partition, run.after)))) as batches:
+            async for batch in batches:
+                run = await commit(pool, workos, resources, resource, run, batch)
+    except (NotAllowed, Refused) as refused:
+        if resource.listing.essential:
+            raise
+        log.error("backfill.left_out", resource=resource.name, error=str(refused))  # noqa: TRY400  it is told whole
+        return await move(pool, run, left_out=[*run.left_out, resource.name])
+    log.info("backfill.listed", resource=resource.name, objects=run.listed, changed=run.changed)
+    return run
 
 
 async def move(pool: Pool, run: Backfill, **changes: object) -> Backfill:
@@ -110,9 +130,8 @@ async def walk(pool: Pool, workos: WorkOS, resource: Resource, place: Place) -> 
         following = await next_partition(pool, listing.per, "")
     while following is not None:
         place = following
-        parameters = {**listing.parameters, **({listing.parameter: place.partition} if listing.per else {})}
         asked_at, head = datetime.now(UTC), await head_of(pool)
-        page, place = await listed(workos, resource, parameters, place)
+        page, place = await listed(pool, workos, resource, place)
         if page.after:
             following = Place(place.partition, page.after)
         else:
@@ -127,14 +146,12 @@ async def head_of(pool: Pool) -> int:
         return (await checkpoints.read(connection)).get(checkpoints.HEAD, 0)
 
 
-async def listed(
-    workos: WorkOS, resource: Resource, parameters: dict[str, str], place: Place
-) -> tuple[objects.Page, Place]:
+async def listed(pool: Pool, workos: WorkOS, resource: Resource, place: Place) -> tuple[objects.Page, Place]:
     """The page at a place. A partition whose parent is gone is empty; a refused cursor starts its list again."""
     try:
-        return await objects.page(workos, resource.listing.path, after=place.after, parameters=parameters), place
-    except ObjectNotFound:
-        if not resource.listing.per:
+        return await page_at(pool, workos, resource, place), place
+    except NotFound as missing:
+        if not await listings.ended(pool, workos, resource, place.partition, missing):
             raise
         return objects.Page([], None), place
     except Refused as refused:
@@ -142,7 +159,14 @@ async def listed(
             raise
         log.warning("backfill.cursor_refused", resource=resource.name, after=place.after, error=str(refused))
         start = Place(place.partition)
-        return await objects.page(workos, resource.listing.path, after="", parameters=parameters), start
+        return await page_at(pool, workos, resource, start), start
+
+
+async def page_at(pool: Pool, workos: WorkOS, resource: Resource, place: Place) -> objects.Page:
+    """The page at a place."""
+    async with pool.acquire() as connection:
+        at = await listings.address(connection, resource, place.partition)
+    return await listings.page(workos, resource, at, place.after)
 
 
 async def next_partition(pool: Pool, parent: str, after: str) -> Place | None:
@@ -219,7 +243,7 @@ async def write(  # noqa: PLR0917  likewise
                 place = steps[-1].following or steps[-1].place
                 moved = await step_on(connection, resource, run, place, found, changed=len(recorded.entries))
                 return moved, recorded
-        found, head = [await again(workos, resource, entry, late) for entry in found], now
+        found, head = [await again(pool, workos, resource, entry, late) for entry in found], now
 
 
 async def overtaken(connection: Connection, resource: Resource, found: Sequence[Entry], *, since: int) -> set[str]:
@@ -239,12 +263,12 @@ async def overtaken(connection: Connection, resource: Resource, found: Sequence[
     return late - (rows.keys() - await provisional.invented(connection, resource, list(late)))
 
 
-async def again(workos: WorkOS, resource: Resource, entry: Entry, late: set[str]) -> Entry:
+async def again(pool: Pool, workos: WorkOS, resource: Resource, entry: Entry, late: set[str]) -> Entry:
     """The entry, or one for its object as it is now if it is late; what is gone meanwhile, its event will tell."""
     if entry.object_id not in late:
         return entry
     at = datetime.now(UTC)
-    found = await objects.get(workos, resource.listing.path, str(entry.object_id))
+    found = await listings.get(pool, workos, resource, str(entry.object_id))
     return entry if found is None else entries.of_object(found, lane=Lane.LIST, type=resource.listed, at=at)
 
 
@@ -253,9 +277,9 @@ async def step_on(
 ) -> Backfill:
     """Note what was listed and move the run to its next place; the run as it then stands."""
     if run.start_position:
-        ids = [str(entry.body["id"]) for entry in found]
-        gone = await erasures.erased(connection, ids)
-        await backfills.see(connection, run, resource.name, [one for one in ids if one not in gone])
+        ids = [str(resource.name_of(entry.body)) for entry in found]
+        gone = await erasures.erased(connection, tokens(" ".join(ids)))
+        await backfills.see(connection, run, resource.name, [one for one in ids if gone.isdisjoint(tokens(one))])
     moved = replace(
         run,
         partition=place.partition,
@@ -281,54 +305,21 @@ async def follow(pool: Pool, run: Backfill) -> Backfill:
 
 async def confirm(pool: Pool, workos: WorkOS, resources: Sequence[Resource], run: Backfill, max_deletions: int) -> None:
     """Ask WorkOS for everything it did not list; gone is what it answers 404 for. Too many at once are left alone."""
-    suspects = await find_absent(pool, resources, run, limit=max_deletions + 1)
+    suspects = await absence.find(pool, resources, run, limit=max_deletions + 1)
     count = sum(len(ids) for ids in suspects.values())
-    note, capped = "", count > max_deletions
+    notes, capped = [], count > max_deletions
+    if run.left_out:
+        notes.append(f"not listed, for WorkOS refuses: {', '.join(run.left_out)}")
     if capped:
-        note = f"more than {max_deletions} objects were not listed: none deleted; raise BACKFILL_MAX_DELETIONS if right"
+        notes.append(
+            f"more than {max_deletions} objects were not listed: none deleted; raise BACKFILL_MAX_DELETIONS if right"
+        )
         log.error("backfill.deletions_capped", cap=max_deletions, resources={n: len(i) for n, i in suspects.items()})
     else:
         for resource in resources:
             for object_id in suspects[resource.name]:
-                await confirm_one(pool, workos, resources, resource, object_id)
-    await finish(pool, run, note, count, capped=capped)
-
-
-async def find_absent(pool: Pool, resources: Sequence[Resource], run: Backfill, *, limit: int) -> dict[str, list[str]]:
-    """By resource, the ids that were known before the run and that it did not see; none on a first run."""
-    if not run.start_position:
-        return {resource.name: [] for resource in resources}
-    async with pool.acquire() as connection:
-        return {
-            resource.name: await backfills.absent(connection, run, resource.name, limit=limit)
-            for resource in resources
-        }  # fmt: skip
-
-
-async def confirm_one(
-    pool: Pool, workos: WorkOS, resources: Sequence[Resource], resource: Resource, object_id: str
-) -> None:
-    """Ask for one object, and record what WorkOS answers: its end, or what it is now."""
-    asked_at = datetime.now(UTC)
-    found = await objects.get(workos, resource.listing.path, object_id)
-    began = time.perf_counter()
-    async with transaction(pool) as connection:
-        entry = await answer_entry(connection, resource, object_id, found, asked_at)
-        recorded = await record(connection, resources, [entry])
-    report(recorded, Lane.LIST, began=began)
-    log.info("backfill.confirmed", resource=resource.name, id=object_id, gone=found is None,
-             changed=bool(recorded.entries))  # fmt: skip
-
-
-async def answer_entry(
-    connection: Connection, resource: Resource, object_id: str, found: dict[str, object] | None, at: datetime
-) -> Entry:
-    """The entry for an object that was asked for: as it is, or its end with the last that was known of it."""
-    if found is not None:
-        return entries.of_object(found, lane=Lane.LIST, type=resource.listed, at=at)
-    known = (await store.rows(connection, resource.name, [object_id])).get(object_id)
-    last = known.body if known else {"object": resource.object, "id": object_id}
-    return entries.of_object(last, lane=Lane.LIST, type=resource.deleted, at=at)
+                await absence.confirm(pool, workos, resources, resource, object_id)
+    await finish(pool, run, "; ".join(notes), count, capped=capped)
 
 
 async def finish(pool: Pool, run: Backfill, note: str, absent: int, *, capped: bool) -> None:

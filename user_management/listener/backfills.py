@@ -1,18 +1,19 @@
 """Backfill runs as stored: how far each has come, so that a killed one goes on where it was."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from enum import StrEnum
 from typing import Any
 
 from opentelemetry.metrics import Observation
-from sqlalchemy import BigInteger, Identity, Index, func
+from sqlalchemy import ARRAY, BigInteger, Identity, Index, Text, func
 from sqlalchemy.orm import Mapped, mapped_column
 
 from user_management.db.base import Base, Timestamp
 from user_management.db.session import Connection
 from user_management.errors import Conflict
+from user_management.mirror.engine.resource import Resource
 from user_management.telemetry.metrics import gauge
 
 
@@ -53,6 +54,8 @@ class BackfillRow(Base):
     note: Mapped[str] = mapped_column(server_default="")
     finished_at: Mapped[Timestamp | None]
     deletions_capped: Mapped[bool] = mapped_column(server_default="false")
+    also: Mapped[list[str]] = mapped_column(ARRAY(Text), server_default="{}")
+    left_out: Mapped[list[str]] = mapped_column(ARRAY(Text), server_default="{}")
 
 
 class SeenRow(Base):
@@ -84,6 +87,15 @@ class Backfill:
     finished_at: datetime | None
     deletions_capped: bool = False
     """Whether it found more objects gone than it may delete, and deleted none."""
+    also: tuple[str, ...] = ()
+    """Resources that are listed only where they are asked for, and are."""
+    left_out: tuple[str, ...] = ()
+    """Resources that WorkOS does not let us list."""
+
+    def lists(self, resource: Resource) -> bool:
+        """Whether it lists a resource."""
+        asked = resource.listing.wanted or resource.name in self.also
+        return asked and resource.name not in self.left_out
 
 
 COLUMNS = ", ".join(Backfill.__annotations__)
@@ -112,7 +124,10 @@ gauge("user_management.backfill.deletions_capped", "1 if the newest backfill fou
 
 def of_row(row: Any) -> Backfill | None:
     """The run a database record holds, if there is one."""
-    return Backfill(**{**row, "phase": Phase(row["phase"])}) if row else None
+    if not row:
+        return None
+    plain = {"phase": Phase(row["phase"]), "also": tuple(row["also"]), "left_out": tuple(row["left_out"])}
+    return Backfill(**{**row, **plain})
 
 
 async def unfinished(connection: Connection) -> Backfill | None:
@@ -125,15 +140,15 @@ async def latest(connection: Connection) -> Backfill | None:
     return of_row(await connection.fetchrow(f"SELECT {COLUMNS} FROM backfills ORDER BY id DESC LIMIT 1"))
 
 
-async def request(connection: Connection, first_resource: str) -> Backfill:
+async def request(connection: Connection, first_resource: str, also: Sequence[str] = ()) -> Backfill:
     """Ask for a run; the one at work, if there is one, is the answer."""
     await connection.execute(
         """
-        INSERT INTO backfills (start_position, resource)
-        SELECT position, $1 FROM checkpoints WHERE name = 'journal' ON CONFLICT DO NOTHING
+        INSERT INTO backfills (start_position, resource, also)
+        SELECT position, $1, $2::text[] FROM checkpoints WHERE name = 'journal' ON CONFLICT DO NOTHING
         """,
-        first_resource,
-    )
+        first_resource, list(also),
+    )  # fmt: skip
     run = await unfinished(connection)
     if run is None:
         raise BackfillMoved("the run that was at work has just finished; ask again")
@@ -179,6 +194,12 @@ async def see(connection: Connection, run: Backfill, resource: str, ids: list[st
         """,
         run.id, resource, ids,
     )  # fmt: skip
+
+
+async def left_out(connection: Connection) -> set[str]:
+    """The resources that the newest run could not list."""
+    run = await latest(connection)
+    return set(run.left_out) if run else set()
 
 
 async def absent(connection: Connection, run: Backfill, resource: str, *, limit: int) -> list[str]:

@@ -3,6 +3,8 @@
 import random
 from dataclasses import dataclass
 
+INITIAL = 0.5
+"""Seconds after the first failure."""
 LONGEST = 3600.0
 """Seconds; what WorkOS asks beyond that is not believed."""
 NEARBY = 5.0

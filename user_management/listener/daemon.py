@@ -10,7 +10,7 @@ from opentelemetry.trace import SpanKind
 
 from user_management.db.session import Unreachable
 from user_management.journal import webhooks as pending
-from user_management.listener import backfill, catch_up, doubt, lease, pull, rolling, start, webhooks
+from user_management.listener import backfill, catch_up, doubt, lease, pull, rereads, rolling, start, webhooks
 from user_management.listener.burst import Burst
 from user_management.listener.doubt import CursorLost, Trust, trust
 from user_management.listener.lease import LeaseLost
@@ -86,6 +86,7 @@ async def work(listener: Listener) -> None:
         tasks.create_task(fill(listener))
         tasks.create_task(verify_on(listener))
         tasks.create_task(settle(listener))
+        tasks.create_task(read_again(listener))
         if listener.hears:
             tasks.create_task(hear(listener))
 
@@ -240,6 +241,21 @@ async def settle(listener: Listener) -> None:
         done = await attempt(listener, "webhooks", lambda: settle_once(listener), backoff)
         if done is not None:
             await pause(listener, listener.pace.webhook_patience / 4)
+
+
+async def read_again(listener: Listener) -> None:
+    """Read again what events told only in part."""
+    backoff = listener.backoff()
+    while not listener.stopping.is_set():
+        done = await attempt(listener, "reread", lambda: read_some(listener), backoff)
+        if done == 0:
+            await pause(listener, listener.pace.poll_interval)
+
+
+async def read_some(listener: Listener) -> int:
+    """Read again what waits, unless asked to stop meanwhile; how many there were."""
+    work = rereads.turn(listener.pool, listener.workos.at(Priority.TAIL), listener.resources)
+    return await unless_stopping(listener.stopping, work) or 0
 
 
 async def settle_once(listener: Listener) -> int:

@@ -14,7 +14,7 @@ from user_management.journal import cursor as cursors
 from user_management.journal import entries
 from user_management.journal.cursor import Cursor
 from user_management.journal.entries import Entry, Lane
-from user_management.listener import delay, doubt
+from user_management.listener import delay, doubt, rereads
 from user_management.listener.doubt import HOLD_BACK, CursorLost, Trust
 from user_management.mirror.engine.record import Recorded, record, report
 from user_management.mirror.engine.resource import Resource
@@ -104,6 +104,8 @@ async def commit(pool: Pool, resources: Sequence[Resource], fetched: Fetched) ->
     told = [entries.of_event(event, received_at=fetched.asked_at) for event in fetched.page.events]
     async with transaction(pool) as connection:
         recorded = await record(connection, resources, told) if told else None
+        if recorded is not None:
+            await rereads.note(connection, resources, recorded)
         place = await ahead(connection, told, recorded.entries if recorded else (), fetched.cursor)
         if place is not None and place.event_id is not None:
             await cursors.advance(connection, old=fetched.cursor, event_id=place.event_id, event_at=place.occurred_at)

@@ -10,13 +10,13 @@ from user_management.db.session import Connection, Pool, transaction
 from user_management.journal import checkpoints, entries
 from user_management.journal.entries import Entry, Lane, Verdict
 from user_management.journal.verifications import Finding
-from user_management.listener.backfill import answer_entry
+from user_management.listener import listings
+from user_management.listener.absence import answer_entry
 from user_management.listener.suspects import heard
 from user_management.mirror.engine import compare, store
 from user_management.mirror.engine.compare import Standing
 from user_management.mirror.engine.record import record, report
 from user_management.mirror.engine.resource import Resource
-from user_management.services.workos import objects
 from user_management.services.workos.client import WorkOS
 
 REPAIRED = "repaired"
@@ -57,7 +57,11 @@ async def plan(pool: Pool, workos: WorkOS, resources: Sequence[Resource], found:
 async def plan_one(pool: Pool, workos: WorkOS, resource: Resource, finding: Finding) -> Plan:
     """What is to be done about one finding."""
     asked_at = datetime.now(UTC)
-    found = await objects.get(workos, resource.listing.path, finding.object_id)
+    whose = {resource.listing.column: finding.partition} if resource.listing.per else {}
+    try:
+        found = await listings.get(pool, workos, resource, finding.object_id, whose)
+    except listings.Unaskable as error:
+        return Plan(finding, NOTHING, str(error))
     async with pool.acquire() as connection:
         said = None if found is None else (await heard(connection, resource, [found]))[0]
         row = await store.row(connection, resource.name, finding.object_id)

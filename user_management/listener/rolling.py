@@ -9,7 +9,7 @@ from user_management.db.session import Connection, transaction
 from user_management.journal import cursor as cursors
 from user_management.journal import verifications
 from user_management.journal.verifications import ROLLING, Finding, Verification
-from user_management.listener import repair, suspects, verify
+from user_management.listener import backfills, repair, suspects, verify
 from user_management.listener.worker import Listener
 from user_management.mirror.engine.compare import Standing
 from user_management.mirror.engine.resource import Resource
@@ -31,10 +31,12 @@ IDLE = 5.0
 
 async def turn(listener: Listener) -> float:
     """Compare the next pages; the seconds to wait before those after them."""
-    began, pool, resources = time.monotonic(), listener.pool, listener.resources
+    began, pool = time.monotonic(), listener.pool
     async with pool.acquire() as connection:
         complete = (await cursors.read(connection)).ready_at is not None
         run = await verifications.unfinished(connection, ROLLING)
+        refused = await backfills.left_out(connection)
+        resources = [one for one in listener.resources if one.listing.wanted and one.name not in refused]
         pages = await count_pages(connection, resources)
     if not complete:
         return IDLE

@@ -5,11 +5,12 @@ from datetime import timedelta
 
 import structlog
 
-from user_management.db.session import Pool, transaction
+from user_management.db.session import Connection, Pool, transaction
 from user_management.journal import checkpoints
 from user_management.journal import cursor as cursors
 from user_management.journal.cursor import Cursor
 from user_management.listener import backfills
+from user_management.listener.backfills import Backfill
 from user_management.mirror.engine import rebuild
 from user_management.mirror.engine.resource import Resource
 
@@ -26,7 +27,7 @@ async def prepare(pool: Pool, resources: Sequence[Resource], types: Sequence[str
         cursor = await cursors.read(connection)
         if due(cursor, types):
             await cursors.begin(connection, await cursors.clock(connection) - timedelta(seconds=margin))
-            run = await backfills.request(connection, resources[0].name)
+            run = await asked_for(connection, resources, anew=widened(cursor, types))
             log.info("backfill.due", backfill=run.id, phase=run.phase.value)
         await cursors.subscribe(connection, list(types))
 
@@ -49,7 +50,20 @@ async def begin_again(
 
 def due(cursor: Cursor, types: Sequence[str]) -> bool:
     """Whether a backfill is needed: the copy was never complete, or its feed was so far followed without some types."""
-    return cursor.ready_at is None or not set(types) <= set(cursor.event_types)
+    return cursor.ready_at is None or widened(cursor, types)
+
+
+def widened(cursor: Cursor, types: Sequence[str]) -> bool:
+    """Whether the feed was so far followed without some types."""
+    return not set(types) <= set(cursor.event_types)
+
+
+async def asked_for(connection: Connection, resources: Sequence[Resource], *, anew: bool) -> Backfill:
+    """The backfill at work, or one that begins; `anew` if what is at work may have passed what nobody knew of."""
+    run = await backfills.unfinished(connection)
+    if run is not None and anew:
+        await backfills.abandon(connection)
+    return await backfills.request(connection, resources[0].name, run.also if run is not None else ())
 
 
 async def catch_up(pool: Pool, resources: Sequence[Resource]) -> None:

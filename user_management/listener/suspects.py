@@ -15,19 +15,20 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from user_management.db.session import Connection, Pool
-from user_management.errors import Wait
+from user_management.errors import NotFound, Wait
 from user_management.journal import cursor as cursors
 from user_management.journal import entries, erasures
 from user_management.journal.entries import Lane
 from user_management.journal.timestamps import parse
 from user_management.journal.verifications import Finding, Key, Page
+from user_management.listener import listings
 from user_management.mirror.engine import compare, store
 from user_management.mirror.engine.compare import Standing
 from user_management.mirror.engine.resource import Resource
 from user_management.mirror.engine.verbs import Row
 from user_management.services.workos import objects
 from user_management.services.workos.client import WorkOS
-from user_management.services.workos.errors import BadAnswer, ObjectNotFound, Refused
+from user_management.services.workos.errors import BadAnswer, Refused
 
 HOLD_BACK = 10.0
 """Seconds WorkOS may hold an event back before the feed shows it; a poll must begin later than that after a look."""
@@ -78,9 +79,9 @@ class Looked:
     at: datetime
 
 
-def key_of(said: dict[str, Any]) -> Key:
+def key_of(resource: Resource, said: dict[str, Any]) -> Key:
     """The place of an object in a list ordered by age."""
-    return Key(parse(said.get("created_at")), str(said["id"]))
+    return Key(parse(said.get("created_at")), str(resource.name_of(said)))
 
 
 def behind(one: Key, other: Key) -> bool:
@@ -99,29 +100,33 @@ def digest(resource: Resource, said: Sequence[dict[str, Any]]) -> str:
 
 async def fetch(pool: Pool, workos: WorkOS, segment: Segment) -> objects.Page:
     """The page behind a segment's key. If the object there is gone, one before it stands in."""
-    listing = segment.resource.listing
-    parameters = {**listing.parameters, **({listing.parameter: segment.partition} if listing.per else {})}
-    after = segment.begin.id
+    resource, after = segment.resource, segment.begin.id
     for _ in range(STONES):
         try:
-            page = await objects.page(workos, listing.path, after=after, parameters=parameters)
-        except ObjectNotFound:
+            async with pool.acquire() as connection:
+                at = await listings.address(connection, resource, segment.partition)
+            if resource.listing.whole:
+                return await listings.whole(workos, resource, at)
+            page = await listings.page(workos, resource, at, after)
+        except NotFound as missing:
+            if not await listings.ended(pool, workos, resource, segment.partition, missing):
+                raise
             return objects.Page([], None)  # the partition's parent is gone, and with it everything in it
         except Refused:
             if not after:
                 raise
         else:
-            if not after or not page.objects or behind(max_key(page.objects), segment.begin):
+            if not after or not page.objects or behind(max_key(resource, page.objects), segment.begin):
                 return page
         after = await stone_before(pool, segment, after)
     raise BadAnswer(f"WorkOS's list of {segment.resource.name} does not go on behind {segment.begin.id}")
 
 
-def max_key(said: Sequence[dict[str, Any]]) -> Key:
+def max_key(resource: Resource, said: Sequence[dict[str, Any]]) -> Key:
     """The key of the page's last object, by age."""
-    found = key_of(said[0])
+    found = key_of(resource, said[0])
     for one in said[1:]:
-        found = key_of(one) if behind(key_of(one), found) else found
+        found = key_of(resource, one) if behind(key_of(resource, one), found) else found
     return found
 
 
@@ -142,7 +147,7 @@ async def stone_before(pool: Pool, segment: Segment, after: str) -> str:
 
 def within(resource: Resource) -> str:
     """The condition that a row is in the partition `$1`."""
-    return f"{resource.listing.parameter} = $1" if resource.listing.per else "$1 = ''"
+    return f"{resource.listing.column} = $1" if resource.listing.per else "$1 = ''"
 
 
 async def look(pool: Pool, workos: WorkOS, segment: Segment) -> Looked:
@@ -150,10 +155,11 @@ async def look(pool: Pool, workos: WorkOS, segment: Segment) -> Looked:
     page = await fetch(pool, workos, segment)
     async with pool.acquire() as connection:
         told = await heard(connection, segment.resource, page.objects)
-        said = {one["id"]: one for one in told if one is not None}
-        end = max_key(list(said.values()) or page.objects) if page.after and page.objects else None
+        said = {str(segment.resource.name_of(one)): one for one in told if one is not None}
+        end = max_key(segment.resource, list(said.values()) or page.objects) if page.after and page.objects else None
         rows = await store.rows(connection, segment.resource.name, list(said))
-        rows |= await unlisted(connection, segment, end, list(said))
+        if not segment.resource.listing.partial:
+            rows |= await unlisted(connection, segment, end, list(said))
         at = await connection.fetchval("SELECT clock_timestamp()")
     suspects = tuple(
         Suspect(segment.resource, one, said.get(one), rows.get(one))
@@ -220,8 +226,12 @@ class Judged:
 
 
 async def again(pool: Pool, workos: WorkOS, suspect: Suspect) -> Judged:
-    """Look at a suspect a second time, on both sides, and judge it."""
-    found = await objects.get(workos, suspect.resource.listing.path, suspect.id)
+    """Look at a suspect a second time, on both sides, and judge it; not one that WorkOS cannot be asked for."""
+    try:
+        told = suspect.said or (suspect.row.body if suspect.row else {})
+        found = await listings.get(pool, workos, suspect.resource, suspect.id, told)
+    except listings.Unaskable:
+        return Judged(Standing.IN_FLIGHT, (), suspect)
     async with pool.acquire() as connection:
         said = None if found is None else (await heard(connection, suspect.resource, [found]))[0]
         row = await store.row(connection, suspect.resource.name, suspect.id)

@@ -68,8 +68,8 @@ async def next_partition(connection: Connection, resource: Resource, after: str)
         f"""
         SELECT min(id) FROM (
           (SELECT id FROM {listing.per} WHERE id > $1 AND deleted_at IS NULL ORDER BY id LIMIT 1) UNION ALL
-          (SELECT {listing.parameter} FROM {resource.name} WHERE {listing.parameter} > $1 AND deleted_at IS NULL
-           ORDER BY {listing.parameter} LIMIT 1)) parents (id)
+          (SELECT {listing.column} FROM {resource.name} WHERE {listing.column} > $1 AND deleted_at IS NULL
+           ORDER BY {listing.column} LIMIT 1)) parents (id)
         """,
         after,
     )

@@ -11,15 +11,13 @@ import structlog
 from user_management.db import session
 from user_management.db.session import Connection, Pool, Unreachable, transaction
 from user_management.journal import checkpoints, webhooks
-from user_management.journal.entries import Entry, named
-from user_management.listener import backfill
-from user_management.mirror.engine import provisional, store
+from user_management.journal.entries import Entry
+from user_management.listener import absence, listings
+from user_management.mirror.engine import fold, provisional, store
 from user_management.mirror.engine.record import record
 from user_management.mirror.engine.resource import Resource
-from user_management.mirror.engine.verbs import Verb
-from user_management.services.workos import objects
 from user_management.services.workos.client import WorkOS
-from user_management.services.workos.errors import Refused
+from user_management.services.workos.errors import NotAllowed, Refused
 from user_management.telemetry import metrics
 
 log = structlog.get_logger(__name__)
@@ -56,7 +54,7 @@ async def settle(pool: Pool, workos: WorkOS, resources: Sequence[Resource], pati
 async def give_up(pool: Pool, workos: WorkOS, resources: Sequence[Resource], entry: Entry) -> None:
     """Put what WorkOS says now of a webhook's objects in the place of what the webhook told."""
     asked_at = datetime.now(UTC)
-    said = [(resource, key, await ask(workos, resource, key)) for resource, key in about(resources, entry)]
+    said = [(resource, key, await ask(pool, workos, resource, key)) for resource, key in about(resources, entry)]
     async with transaction(pool) as connection:
         await checkpoints.lock(connection)
         if not await webhooks.give_up(connection, entry):
@@ -71,20 +69,18 @@ async def give_up(pool: Pool, workos: WorkOS, resources: Sequence[Resource], ent
 
 def about(resources: Sequence[Resource], entry: Entry) -> list[tuple[Resource, str]]:
     """The objects that an event changes, each with its resource; children that end with one are not among them."""
-    verbs = [(resource, resource.verbs.get(entry.type)) for resource in resources]
-    keys = [(resource, named(entry.data.get(verb.target))) for resource, verb in verbs if isinstance(verb, Verb)]
-    return [(resource, key) for resource, key in keys if key is not None]
+    return [(resource, key) for resource in resources for key, _ in fold.written_to(resource, [entry])]
 
 
 UNREADABLE: dict[str, Any] = {}
 """What stands for an object that WorkOS does not show us."""
 
 
-async def ask(workos: WorkOS, resource: Resource, key: str) -> dict[str, Any] | None:
+async def ask(pool: Pool, workos: WorkOS, resource: Resource, key: str) -> dict[str, Any] | None:
     """An object as it is; None when it is gone."""
     try:
-        return await objects.get(workos, resource.listing.path, key)
-    except Refused:
+        return await listings.get(pool, workos, resource, key)
+    except (NotAllowed, Refused, listings.Unaskable):
         return UNREADABLE
 
 
@@ -96,4 +92,4 @@ async def answer(
         return None
     if found is None and not await store.rows(connection, resource.name, [key]):
         return None
-    return await backfill.answer_entry(connection, resource, key, found, at)
+    return await absence.answer_entry(connection, resource, key, found, at)

@@ -11,7 +11,7 @@ import structlog
 
 from user_management.db.session import Pool, Unreachable
 from user_management.errors import Conflict, UserManagementError, Wait
-from user_management.listener.backoff import Backoff
+from user_management.listener.backoff import INITIAL, Backoff
 from user_management.listener.doubt import Doubt
 from user_management.mirror.engine.resource import Resource
 from user_management.services.workos.client import WorkOS
@@ -30,7 +30,7 @@ class Pace:
 
     poll_interval: float = 2.0
     lease: float = 6.0
-    backoff_initial: float = 0.5
+    backoff_initial: float = INITIAL
     backoff_max: float = 60.0
     backfill_margin: float = 600.0
     backfill_max_deletions: int = 100

@@ -88,6 +88,7 @@ resource = Resource(
         parameters={"statuses": "active,inactive,pending"},
         per="organizations",
         parameter="organization_id",
+        essential=True,
     ),
     events={
         "organization_membership.created": upsert,
@@ -97,6 +98,7 @@ resource = Resource(
         "user.deleted": Cascade(parent="users", by="user_id"),
         "organization.deleted": Cascade(parent="organizations", by="organization_id"),
     },
+    follows={"roles": "role"},
     embeds=(
         Embed("organization_name", table="organizations", by="organization_id", value="to_json(name)::text"),
         Embed("user", table="users", by="user_id", value="body::text"),

@@ -3,10 +3,19 @@
 from typing import Any, Literal
 
 from pydantic import AwareDatetime, BaseModel, ConfigDict
-from sqlalchemy.orm import Mapped
+from sqlalchemy import Computed, Index
+from sqlalchemy.dialects.postgresql import TSVECTOR
+from sqlalchemy.orm import Mapped, mapped_column
 
+from user_management.mirror.engine import search
 from user_management.mirror.engine.resource import Listing, Mirrored, Resource, by_age, by_external_id
 from user_management.mirror.engine.verbs import tombstone, upsert
+
+WORDS = search.words(
+    f"((\"left\"(COALESCE(name, ''::text), {search.LONGEST}) || ' '::text) || CASE WHEN ({search.READABLE}) THEN "
+    '"left"((jsonb_path_query_array((body)::jsonb, \'$."domains"[*]."domain"\'::jsonpath))::text, 500) '
+    "ELSE ''::text END)"
+)
 
 
 class OrganizationRow(Mirrored):
@@ -16,13 +25,15 @@ class OrganizationRow(Mirrored):
 
     name: Mapped[str | None]
     external_id: Mapped[str | None]
+    words: Mapped[Any] = mapped_column(TSVECTOR, Computed(WORDS, persisted=True), nullable=True)
 
 
 by_age(OrganizationRow)
 by_external_id(OrganizationRow)
+Index("ix_organizations_words", OrganizationRow.words, postgresql_using="gin")
 
 
-class OrganizationDomain(BaseModel):
+class EmbeddedDomain(BaseModel):
     """A domain of an organization; its verification token is a secret and is not kept."""
 
     object: Literal["organization_domain"] = "organization_domain"
@@ -67,7 +78,7 @@ class Organization(BaseModel):
     object: Literal["organization"]
     id: str
     name: str
-    domains: list[OrganizationDomain]
+    domains: list[EmbeddedDomain]
     metadata: dict[str, Any] = {}
     external_id: str | None
     stripe_customer_id: str | None = None
@@ -81,8 +92,16 @@ resource = Resource(
     object="organization",
     row=OrganizationRow,
     shape=Organization,
-    listing=Listing(("organizations",)),
+    listing=Listing(("organizations",), essential=True),
     has_external_id=True,
+    filters=(
+        search.searched(
+            OrganizationRow.words,
+            "Only organizations in whose name or domains there are all these words, or words that begin so; upper or "
+            "lower case. Punctuation parts words.",
+            "north",
+        ),
+    ),
     events={
         "organization.created": upsert,
         "organization.updated": upsert,

@@ -52,6 +52,15 @@ def main(  # noqa: PLR0917 - typer reads options from parameters, and calls by k
     cascade_events: Annotated[
         bool, typer.Option(help="Emit organization_membership.deleted before the deletion of its parent.")
     ] = True,
+    require_verified_email: Annotated[
+        bool, typer.Option(help="Ask for an unverified address to be verified before there is a session.")
+    ] = False,
+    require_organization: Annotated[
+        bool, typer.Option(help="Ask who is a member of several organizations to choose one at sign-in.")
+    ] = True,
+    issuer: Annotated[
+        str, typer.Option(help="Who access tokens are from; <url>/user_management/<client id> unless told.")
+    ] = "",
     fault: Annotated[
         list[str] | None,
         typer.Option(metavar="NAME=SHARE", help=f"Misbehave; repeatable. Names: {', '.join(NAMES)}."),
@@ -76,6 +85,9 @@ def main(  # noqa: PLR0917 - typer reads options from parameters, and calls by k
         hold_back=hold_back,
         rate_limits=rate_limits,
         cascade_events=cascade_events,
+        require_verified_email=require_verified_email,
+        require_organization=require_organization,
+        issuer=issuer,
         faults=_shares(fault or []),
         fault_seed=fault_seed,
         fault_slow_seconds=fault_slow_seconds,
@@ -140,7 +152,7 @@ def banner(store: Store, url: str, seconds: float) -> str:
             f"WorkOS sandbox at {url}   key {config.api_key}   client {config.client_id}",
             "  {:,} users, {:,} organizations, {:,} memberships, {:,} events".format(*counts)
             + f" (seed {config.seed}, {seconds:.1f} s); {config.activity:g} events/s, held back {config.hold_back:g} s",
-            f"  Seeded users sign in with the password {SEEDED_PASSWORD}. State and switches: {url}/_sandbox",
+            f"  Seeded users sign in with {SEEDED_PASSWORD}. State: {url}/_sandbox   Mail: {url}/_sandbox/mailbox",
             f'  curl {header} "{url}/user_management/users?limit=2"',
             f'  curl {header} "{url}/events?events=user.created,user.updated&limit=2"',
         )

@@ -7,6 +7,7 @@ from time import monotonic
 from typing import Any, Final
 
 from user_management.sandbox import clock, errors, names, organization_memberships, organizations, seed, sessions, users
+from user_management.sandbox.errands import Errands
 from user_management.sandbox.roster import ACTIVE, INACTIVE
 from user_management.sandbox.store import Store
 
@@ -39,6 +40,7 @@ class Activity:
             self._toggle_membership: 4,
             self._sign_out: 3,
             self._open_or_close: 2,
+            **Errands(store, self._random).steps,
         }
 
     def burst(self, count: int) -> int:

@@ -1,5 +1,6 @@
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from typing import Final
 
 from starlette.applications import Starlette
 from starlette.middleware import Middleware
@@ -8,25 +9,77 @@ from starlette.types import ASGIApp
 
 from user_management.sandbox import (
     activity,
+    api_keys,
+    authentication,
     clock,
+    connections,
     control,
+    dashboard,
+    directories,
+    directory_groups,
+    directory_users,
+    email_changes,
+    email_verifications,
     errors,
     events,
+    feature_flags,
+    group_members,
+    groups,
+    invitations,
+    magic_auth,
     memory,
+    organization_domains,
     organization_memberships,
+    organization_roles,
     organizations,
+    password_resets,
+    permissions,
     roles,
     seed,
     sessions,
+    sign_in_control,
+    tokens,
     users,
     webhooks,
 )
 from user_management.sandbox.config import Config
+from user_management.sandbox.continuations import Rules
 from user_management.sandbox.faults import FaultInjector
 from user_management.sandbox.gate import Gate
 from user_management.sandbox.identifiers import Identifiers
 from user_management.sandbox.limits import Limits
 from user_management.sandbox.store import Store
+
+ROUTES: Final = [
+    *events.ROUTES,
+    *users.ROUTES,
+    *organization_memberships.ROUTES,
+    *organizations.ROUTES,
+    *organization_domains.ROUTES,
+    *invitations.ROUTES,
+    *roles.ROUTES,
+    *organization_roles.ROUTES,
+    *permissions.ROUTES,
+    *groups.ROUTES,
+    *group_members.ROUTES,
+    *connections.ROUTES,
+    *directories.ROUTES,
+    *directory_users.ROUTES,
+    *directory_groups.ROUTES,
+    *api_keys.ROUTES,
+    *feature_flags.ROUTES,
+    *sessions.ROUTES,
+    *authentication.ROUTES,
+    *tokens.ROUTES,
+    *magic_auth.ROUTES,
+    *email_verifications.ROUTES,
+    *password_resets.ROUTES,
+    *email_changes.ROUTES,
+    *sign_in_control.ROUTES,
+    *control.ROUTES,
+    *dashboard.ROUTES,
+]
+"""Everything that is answered: WorkOS's paths, then the sandbox's own."""
 
 
 class Sandbox(Starlette):
@@ -42,18 +95,11 @@ def create_app(config: Config | None = None, *, time: clock.Clock = clock.utc_no
     """A whole WorkOS in one ASGI app: seeded, or as it was left; activity runs while its lifespan does."""
     config = config or Config()
     store = memory.recall(config, time) or _new(config, time)
+    store.rules = Rules(config.require_verified_email, config.require_organization)
     limits = Limits(enabled=config.rate_limits, now=store.now)
     injector = FaultInjector(config.faults, seed=config.fault_seed, slow_seconds=config.fault_slow_seconds)
     app = Sandbox(
-        routes=[
-            *events.ROUTES,
-            *users.ROUTES,
-            *organization_memberships.ROUTES,
-            *organizations.ROUTES,
-            *roles.ROUTES,
-            *sessions.ROUTES,
-            *control.ROUTES,
-        ],
+        routes=ROUTES,
         middleware=[Middleware(Gate, api_key=config.api_key, limits=limits)],
         exception_handlers={
             errors.ApiError: errors.handle,

@@ -5,6 +5,9 @@ from typing import Final
 DAY: Final = 86_400_000
 """One day in milliseconds, the unit of every moment in this package."""
 
+MINUTE: Final = 60_000
+"""One minute in milliseconds."""
+
 Clock = Callable[[], datetime]
 """Tells the current moment as an aware UTC datetime."""
 

@@ -20,6 +20,9 @@ class Config:
     rate_limits: bool = True
     cascade_events: bool = True
     unknown_cursor: str = "refuse"
+    require_verified_email: bool = False
+    require_organization: bool = True
+    issuer: str = ""
     faults: Mapping[str, float] = field(default_factory=dict)
     fault_seed: int = 1
     fault_slow_seconds: float = 5.0

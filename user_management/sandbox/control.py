@@ -1,5 +1,6 @@
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Callable, Iterator
 from dataclasses import asdict
+from dataclasses import fields as fields_of
 from itertools import islice
 from typing import Any, Final, cast
 
@@ -8,7 +9,17 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response, StreamingResponse
 from starlette.routing import Route
 
-from user_management.sandbox import bodies, clock, errors, organizations, replies, sessions
+from user_management.sandbox import (
+    api_keys,
+    bodies,
+    clock,
+    errors,
+    invitations,
+    organization_roles,
+    organizations,
+    replies,
+    sessions,
+)
 from user_management.sandbox.activity import Activity
 from user_management.sandbox.faults import FaultInjector
 from user_management.sandbox.store import Store, Table, store_of
@@ -16,19 +27,27 @@ from user_management.sandbox.webhooks import Deliveries, Endpoint
 
 NUMBER: Final[bodies.Types] = (int, float)
 _CHUNK: Final = 1_000
+_LEAN: Final[dict[str, Callable[[dict[str, Any]], bytes]]] = {
+    "organization": organizations.lean,
+    "invitation": invitations.lean,
+    "organization_role": lambda role: orjson.dumps(
+        organization_roles.shown(role) | {"organization_id": role["organization_id"]}
+    ),
+    "api_key": lambda key: orjson.dumps(api_keys.shown(key)),
+}
 
 
 async def show(request: Request) -> Response:
     """What the sandbox holds and how it behaves."""
     store, injector = store_of(request), _faults(request)
-    tables = (store.users, store.organizations, store.memberships, store.sessions)
     config = asdict(store.config) | {
         "hold_back": store.hold_back,
         "unknown_cursor": store.unknown_cursor,
+        **asdict(store.rules),
         "activity": _activity(request).rate,
     }
     state = {
-        "counts": {f"{table.kind}s": len(table) for table in tables},
+        "counts": {name: len(table) for name, table in _tables(store).items()} | {"roles": len(store.roles)},
         "events": len(store.feed),
         "head": store.feed.ids[-1] if store.feed.ids else None,
         "writes": len(store.writes),
@@ -134,8 +153,8 @@ async def _lines(table: Table) -> AsyncIterator[bytes]:
 
 def line(table: Table, key: str) -> bytes:
     """An object in the shape of events, on a line of its own."""
-    blob = table.blobs[key]
-    return (organizations.lean(orjson.loads(blob)) if table.kind == "organization" else blob) + b"\n"
+    lean = _LEAN.get(table.kind)
+    return (table.blobs[key] if lean is None else lean(orjson.loads(table.blobs[key]))) + b"\n"
 
 
 def _labels(event: object) -> tuple[str | None, str]:
@@ -148,7 +167,14 @@ def _labels(event: object) -> tuple[str | None, str]:
 
 
 def _tables(store: Store) -> dict[str, Table]:
-    return {f"{table.kind}s": table for table in (store.users, store.organizations, store.memberships)}
+    """The tables by the names of their kinds."""
+    tables = (getattr(store, field.name) for field in fields_of(Store))
+    return {plural(table.kind): table for table in tables if isinstance(table, Table)}
+
+
+def plural(kind: str) -> str:
+    """The name of a kind's objects, such as `directories`."""
+    return f"{kind[:-1]}ies" if kind.endswith("y") and not kind.endswith("ey") else f"{kind}s"
 
 
 async def _number(request: Request, name: str) -> float:

@@ -36,6 +36,11 @@ def invalid(field: str, code: str, message: str | None = None) -> ApiError:
     return ApiError(422, {"message": "Validation failed.", "code": "invalid_request_parameters", "errors": [error]})
 
 
+def conflict(code: str, message: str) -> ApiError:
+    """409 with a code, as changes of an address answer."""
+    return ApiError(409, {"message": message, "code": code})
+
+
 def unprocessable(code: str, message: str) -> ApiError:
     """422 with a code, as the role rules of memberships answer."""
     return ApiError(422, {"message": message, "code": code})

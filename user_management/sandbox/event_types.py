@@ -24,6 +24,9 @@ _FAMILIES: Final = {
     "dsync.token": "created revoked",
     "api_key": "created updated revoked",
     "flag": "created updated deleted rule_updated",
+    "feature_flags.flag": "created updated deleted",
+    "feature_flags.flag_rule": "created updated deleted",
+    "feature_flags.flag_target": "created deleted",
 }
 _METHODS: Final = "email_verification magic_auth mfa oauth passkey password sso"
 

@@ -21,6 +21,10 @@ READS: Final = Rule("user_management reads", 1_000, 10_000)
 WRITES: Final = Rule("user_management writes", 500, 10_000)
 DELETIONS: Final = Rule("organization deletions", 50, 60_000)
 SIGN_INS: Final = Rule("sign-ins of one address", 10, 60_000)
+MAGIC_AUTHS: Final = Rule("magic codes to one address", 3, 60_000)
+PASSWORD_RESETS: Final = Rule("password resets of one address", 3, 60_000)
+EMAIL_VERIFICATIONS: Final = Rule("verifications of one user", 3, 60_000)
+DIRECTORY_USERS: Final = Rule("users of one directory", 4, 1_000)
 _REMEMBERED: Final = 10_000
 
 
@@ -42,10 +46,15 @@ class Limits:
         elif method == "DELETE" and path.startswith("/organizations/"):
             self._count(DELETIONS)
 
-    def count_sign_in(self, email: str) -> None:
-        """Count one attempt to sign in with an address."""
+    def count_for(self, rule: Rule, key: str) -> None:
+        """Count one request of those a rule allows per address, user or challenge."""
         if self.enabled:
-            self._count(SIGN_INS, email)
+            self._count(rule, key)
+
+    def count_directory(self, directory_id: str) -> None:
+        """Count one listing of the users of a directory."""
+        if self.enabled:
+            self._count(DIRECTORY_USERS, directory_id)
 
     def _count(self, rule: Rule, key: str = "") -> None:
         now = self._now()

@@ -5,16 +5,22 @@ import os
 import pickle
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, suppress
-from dataclasses import fields
+from dataclasses import MISSING, fields
 from pathlib import Path
-from typing import Final, cast
+from typing import Final
 
-from user_management.sandbox import clock
+from user_management.sandbox import clock, seed_families
 from user_management.sandbox.config import Config
 from user_management.sandbox.store import Store
 
 SECONDS: Final = 60.0
 """Between two writings of the file: what a kill may cost."""
+
+ADDED: Final = frozenset(
+    "organization_domains invitations organization_roles permissions groups group_members connections directories "
+    "directory_users directory_groups directory_members api_keys flags flag_rules".split()
+)
+"""What stores did not have at first."""
 
 
 class Forgotten(ValueError):
@@ -22,8 +28,17 @@ class Forgotten(ValueError):
 
 
 def shape() -> list[str]:
-    """What a store consists of; a file with another shape is another version's."""
+    """What a store consists of; a file with something else in it is another version's."""
     return [field.name for field in fields(Store)]
+
+
+def complete(store: Store, written: list[str]) -> None:
+    """Give a store of an earlier version, empty, what it did not have yet."""
+    for field in fields(Store):
+        if field.name not in written and field.default_factory is not MISSING:
+            setattr(store, field.name, field.default_factory())
+    if not ADDED & set(written):
+        seed_families.adopt(store)
 
 
 def keep(store: Store, file: Path) -> None:
@@ -46,11 +61,18 @@ def recall(config: Config, time: clock.Clock) -> Store | None:
         written, store = pickle.loads(file.read_bytes())  # noqa: S301  our own file
     except (pickle.UnpicklingError, AttributeError, EOFError, ImportError, IndexError, TypeError, ValueError) as error:
         raise Forgotten(f"{file}: {Forgotten.__doc__}") from error
-    if written != shape():
+    if not isinstance(store, Store) or not _earlier(written):
         raise Forgotten(f"{file}: {Forgotten.__doc__}")
+    complete(store, written)
     store.config, store.time, store.hold_back = config, time, config.hold_back
     store.unknown_cursor = config.unknown_cursor
-    return cast("Store", store)
+    return store
+
+
+def _earlier(written: object) -> bool:
+    """Whether a shape is ours, or ours without what can begin empty."""
+    needed = {field.name for field in fields(Store) if field.default_factory is MISSING}
+    return isinstance(written, list) and needed <= set(written) <= set(shape())
 
 
 @asynccontextmanager

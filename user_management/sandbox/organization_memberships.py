@@ -44,7 +44,7 @@ def create(store: Store, fields: dict[str, Any]) -> dict[str, Any]:
         raise errors.not_found("User", user_id)
     if organization_id not in store.organizations.blobs:
         raise errors.not_found("Organization", organization_id)
-    wanted = _roles(store, fields) or [{"slug": roles.DEFAULT}]
+    wanted = _roles(store, fields, organization_id) or [{"slug": roles.DEFAULT}]
     existing = find(store, user_id, organization_id)
     if existing is not None:
         return _rejoin(store, existing, wanted)
@@ -60,7 +60,7 @@ def create(store: Store, fields: dict[str, Any]) -> dict[str, Any]:
 def update(store: Store, membership_id: str, fields: dict[str, Any]) -> dict[str, Any]:
     """Change the roles; a change of nothing emits nothing."""
     membership = _get(store, membership_id)
-    wanted = _roles(store, fields)
+    wanted = _roles(store, fields, membership["organization_id"])
     if wanted and wanted != membership["roles"]:
         _save(store, membership, role=wanted[0], roles=wanted)
     return membership
@@ -102,6 +102,22 @@ def delete_all(store: Store, membership_ids: Iterable[str]) -> None:
         erase(store, membership_id)
 
 
+def has_role(store: Store, organization_id: str, slug: str) -> bool:
+    """Whether an organization may give a role: the environment's, or one of its own."""
+    own = store.organization_roles.all("organization_id", organization_id)
+    return slug in store.roles or any(role["slug"] == slug for role in own)
+
+
+def welcome(store: Store, user_id: str, organization_id: str, role_slug: str | None) -> None:
+    """Make a user an active member, whatever they were; who is one already stays as they are."""
+    existing = find(store, user_id, organization_id)
+    if existing is None:
+        create(store, {"user_id": user_id, "organization_id": organization_id, "role_slug": role_slug})
+    elif existing["status"] != ACTIVE:
+        slug = role_slug or existing["role"]["slug"]
+        _save(store, existing, status=ACTIVE, role={"slug": slug}, roles=[{"slug": slug}])
+
+
 def find(store: Store, user_id: str, organization_id: str) -> dict[str, Any] | None:
     """The membership of a pair, whatever its status."""
     candidates = (store.memberships.read(key) for key in store.roster.of_user(user_id))
@@ -121,6 +137,8 @@ def _remove(store: Store, membership_id: str) -> dict[str, Any]:
     membership = _get(store, membership_id)
     user_id, organization_id = membership["user_id"], membership["organization_id"]
     store.roster.remove(membership_id, user_id, organization_id, membership["status"])
+    for key in list(store.group_members.of("organization_membership_id", membership_id)):
+        store.group_members.remove(key)
     store.memberships.remove(membership_id)
     return membership
 
@@ -168,7 +186,7 @@ def _save(store: Store, membership: dict[str, Any], **changes: Any) -> None:
     store.emit("organization_membership.updated", blob, moment, organization_id, previous)
 
 
-def _roles(store: Store, fields: dict[str, Any]) -> list[dict[str, str]]:
+def _roles(store: Store, fields: dict[str, Any], organization_id: str) -> list[dict[str, str]]:
     """The roles asked for; one only, as an environment without multiple roles allows."""
     slugs = bodies.texts("role_slugs", fields.get("role_slugs", [])) or [
         slug for slug in (fields.get("role_slug"),) if slug is not None
@@ -179,7 +197,7 @@ def _roles(store: Store, fields: dict[str, Any]) -> list[dict[str, str]]:
         message = "Multiple roles are not enabled for this environment."
         raise errors.unprocessable("multiple_roles_not_enabled", message)
     for slug in slugs:
-        if slug not in store.roles:
+        if not has_role(store, organization_id, slug):
             raise errors.unprocessable("invalid_role", f"Role '{slug}' is not a valid role.")
     return [{"slug": slug} for slug in slugs]
 

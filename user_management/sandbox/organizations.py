@@ -5,7 +5,16 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
-from user_management.sandbox import bodies, clock, errors, organization_memberships, pages, replies
+from user_management.sandbox import (
+    bodies,
+    clock,
+    departure,
+    errors,
+    organization_domains,
+    organization_memberships,
+    pages,
+    replies,
+)
 from user_management.sandbox.store import Store, store_of
 
 FIELDS: Final = {
@@ -51,7 +60,7 @@ def create(store: Store, fields: dict[str, Any]) -> dict[str, Any]:
     added = _set_domains(store, organization, fields, moment)
     _save(store, organization)
     store.emit("organization.created", lean(organization), moment, organization["id"])
-    _tell_domains(store, "created", added, moment)
+    organization_domains.tell(store, "created", added, moment)
     return organization
 
 
@@ -69,34 +78,19 @@ def update(store: Store, organization_id: str, fields: dict[str, Any]) -> dict[s
         organization["updated_at"] = clock.stamp(moment)
         _save(store, organization, former)
         store.emit("organization.updated", lean(organization), moment, organization_id, previous)
-        _tell_domains(store, "deleted", gone, moment)
-        _tell_domains(store, "created", added, moment)
+        organization_domains.tell(store, "deleted", gone, moment)
+        organization_domains.tell(store, "created", added, moment)
     return organization
 
 
 def delete(store: Store, organization_id: str) -> None:
-    """Remove an organization and its memberships for good, and free its domains."""
+    """Remove an organization and all that belongs to it for good, and free its domains."""
     organization = _get(store, organization_id)
     organization_memberships.delete_all(store, store.roster.of_organization(organization_id))
-    for one in organization["domains"]:
-        del store.domains[one["domain"]]
+    departure.organization(store, organization_id)
     store.organizations.remove(organization_id)
     store.organizations.external_ids.pop(organization["external_id"], None)
     store.emit("organization.deleted", lean(organization), store.now(), organization_id)
-
-
-def domain(store: Store, organization_id: str, name: str, state: str, moment: int) -> dict[str, Any]:
-    """A domain of an organization."""
-    return {
-        "object": "organization_domain",
-        "id": store.new_id("org_domain", moment),
-        "organization_id": organization_id,
-        "domain": name,
-        "state": state,
-        "verification_strategy": "manual" if state == "verified" else "dns",
-        "created_at": clock.stamp(moment),
-        "updated_at": clock.stamp(moment),
-    }
 
 
 def _get(store: Store, organization_id: str) -> dict[str, Any]:
@@ -154,7 +148,7 @@ def _set_domains(
         return []
     existing = {one["domain"]: one for one in organization["domains"]}
     domains = [
-        existing.get(name) or domain(store, organization["id"], name, state, moment)
+        existing.get(name) or organization_domains.blank(store, organization["id"], name, state, moment)
         for name, state in dict(wanted).items()
     ]
     for name in existing:
@@ -162,11 +156,6 @@ def _set_domains(
     store.domains.update({one["domain"]: organization["id"] for one in domains})
     organization["domains"] = domains
     return [one for one in domains if one["domain"] not in existing]
-
-
-def _tell_domains(store: Store, verb: str, domains: list[dict[str, Any]], moment: int) -> None:
-    for one in domains:
-        store.emit(f"organization_domain.{verb}", orjson.dumps(one), moment, one["organization_id"])
 
 
 async def list_organizations(request: Request) -> Response:

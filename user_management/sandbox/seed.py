@@ -4,7 +4,16 @@ from datetime import UTC, datetime, time
 from random import Random
 from typing import Any, Final
 
-from user_management.sandbox import clock, names, organization_memberships, organizations, roles, users
+from user_management.sandbox import (
+    clock,
+    names,
+    organization_domains,
+    organization_memberships,
+    organizations,
+    roles,
+    seed_families,
+    users,
+)
 from user_management.sandbox.roster import ACTIVE, INACTIVE, PENDING
 from user_management.sandbox.store import Store
 
@@ -23,6 +32,7 @@ def fill(store: Store) -> None:
     gc.disable()
     _fill_organizations(store, random, end)
     _fill_users(store, random, end)
+    seed_families.fill(store, end, SPAN)
     store.seeded_until = store.users.ids[-1] if store.users.ids else ""
     if collecting:
         gc.enable()
@@ -58,7 +68,7 @@ def _fill_organizations(store: Store, random: Random, end: int) -> None:
 
 def _domain(store: Store, random: Random, organization_id: str, host: str, moment: int) -> dict[str, Any]:
     state = random.choice(("verified", "verified", "pending"))
-    return organizations.domain(store, organization_id, host, state, moment)
+    return organization_domains.blank(store, organization_id, host, state, moment)
 
 
 def _dress_organization(random: Random, organization: dict[str, Any], number: int) -> None:

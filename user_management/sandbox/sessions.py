@@ -1,5 +1,4 @@
-from hmac import compare_digest
-from secrets import token_urlsafe
+from collections.abc import Sequence
 from typing import Any, Final
 
 import orjson
@@ -7,26 +6,25 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
-from user_management.sandbox import bodies, clock, errors, limits, pages, replies
+from user_management.sandbox import bodies, clock, errors, pages, replies
 from user_management.sandbox.roster import ACTIVE
 from user_management.sandbox.store import Store, store_of
 
 SEEDED_PASSWORD: Final = "sandbox-password"  # noqa: S105 - every seeded user signs in with it, as the CLI says
+PASSWORD: Final = "password"  # noqa: S105 - how a session calls the way its user came
+MAGIC_CODE: Final = "magic_code"
 _LIFETIME: Final = 7 * clock.DAY
 _KEPT: Final = 10
-_CREDENTIALS: Final = {
-    "client_id": bodies.TEXT,
-    "client_secret": bodies.TEXT,
-    "grant_type": bodies.TEXT,
-    "email": bodies.TEXT,
-    "password": bodies.TEXT,
-    "ip_address": bodies.NULLABLE_TEXT,
-    "user_agent": bodies.NULLABLE_TEXT,
-}
 
 
 def sign_in(
-    store: Store, user_id: str, *, ip_address: str | None = None, user_agent: str | None = None
+    store: Store,
+    user_id: str,
+    *,
+    auth_method: str = PASSWORD,
+    organization_id: str | None = None,
+    ip_address: str | None = None,
+    user_agent: str | None = None,
 ) -> dict[str, Any]:
     """A new session; it raises `last_sign_in_at` but neither moves `updated_at` nor emits `user.updated`."""
     user = store.users.read(user_id)
@@ -34,11 +32,12 @@ def sign_in(
         raise errors.not_found("User", user_id)
     moment = store.now()
     session = _session(store, user_id, moment) | {"ip_address": ip_address, "user_agent": user_agent}
+    session |= {"auth_method": auth_method} | _place(store, user_id, organization_id)
     blob = store.sessions.write(session)
     kept = store.sessions_of.setdefault(user_id, [])
     kept.append(session["id"])
-    for expired in kept[:-_KEPT]:
-        store.sessions.remove(expired)
+    for oldest in kept[:-_KEPT]:
+        _drop(store, oldest)
     del kept[:-_KEPT]
     store.users.write(user | {"last_sign_in_at": clock.stamp(moment)})
     store.emit("session.created", blob, moment, session.get("organization_id"))
@@ -53,7 +52,7 @@ def revoke(store: Store, session_id: str) -> None:
     moment = store.now()
     ended_at = clock.stamp(moment)
     session |= {"status": "revoked", "ended_at": ended_at, "updated_at": ended_at}
-    store.sessions.remove(session_id)
+    _drop(store, session_id)
     store.sessions_of[session["user_id"]].remove(session_id)
     store.emit("session.revoked", orjson.dumps(session), moment, session.get("organization_id"))
 
@@ -69,16 +68,28 @@ def revoke_all(store: Store, user_id: str, organization_id: str) -> None:
 def forget(store: Store, user_id: str) -> None:
     """Drop the sessions of a deleted user without a word: nothing says that WorkOS emits their end."""
     for session_id in store.sessions_of.pop(user_id, ()):
-        store.sessions.remove(session_id)
+        _drop(store, session_id)
+
+
+def organizations_of(store: Store, user_id: str) -> Sequence[str]:
+    """Where a user may sign in to: the organizations of the active memberships."""
+    memberships = (store.memberships.read(key) for key in store.roster.of_user(user_id))
+    return [one["organization_id"] for one in memberships if one and one["status"] == ACTIVE]
+
+
+def _drop(store: Store, session_id: str) -> None:
+    """Forget a session and what it could have been refreshed with."""
+    store.sessions.remove(session_id)
+    store.refreshes.pop(session_id, None)
 
 
 def _session(store: Store, user_id: str, moment: int) -> dict[str, Any]:
     created_at = clock.stamp(moment)
-    session = {
+    return {
         "object": "session",
         "id": store.new_id("session", moment),
         "user_id": user_id,
-        "auth_method": "password",
+        "auth_method": PASSWORD,
         "status": "active",
         "ip_address": None,
         "user_agent": None,
@@ -87,55 +98,12 @@ def _session(store: Store, user_id: str, moment: int) -> dict[str, Any]:
         "created_at": created_at,
         "updated_at": created_at,
     }
-    organization_id = _only_organization(store, user_id)
-    return session if organization_id is None else session | {"organization_id": organization_id}
 
 
-def _only_organization(store: Store, user_id: str) -> str | None:
-    """Where a user signs in to: the one organization of an active membership, if it is the only one."""
-    memberships = (store.memberships.read(key) for key in store.roster.of_user(user_id))
-    active = [one["organization_id"] for one in memberships if one and one["status"] == ACTIVE]
-    return active[0] if len(active) == 1 else None
-
-
-async def authenticate(request: Request) -> Response:
-    """A session and its tokens for an address and a password, or the 400 of the OAuth family."""
-    store = store_of(request)
-    fields = await bodies.read(request, _CREDENTIALS, required=("client_id", "client_secret", "grant_type"))
-    _check_client(store, fields)
-    bodies.check(fields, _CREDENTIALS, ("email", "password"))
-    email = fields["email"].strip().lower()
-    limits.limits_of(request).count_sign_in(email)
-    user_id = _verify(store, email, fields["password"])
-    session = sign_in(store, user_id, ip_address=fields.get("ip_address"), user_agent=fields.get("user_agent"))
-    return replies.wrote(request, session["id"], orjson.dumps(_authentication(store, session)))
-
-
-def _check_client(store: Store, fields: dict[str, Any]) -> None:
-    known = compare_digest(fields["client_secret"].encode(), store.config.api_key.encode())
-    if fields["client_id"] != store.config.client_id or not known:
-        raise errors.oauth("invalid_client", "Invalid client ID or secret.")
-    if fields["grant_type"] != "password":
-        raise errors.oauth("unsupported_grant_type", "The sandbox signs in by password only.")
-
-
-def _verify(store: Store, email: str, password: str) -> str:
-    """The user with these credentials; WorkOS answers 400, not 401, when they are wrong."""
-    user_id = store.emails.get(email, "")
-    seeded = SEEDED_PASSWORD if user_id and user_id <= store.seeded_until else None
-    expected = store.passwords.get(user_id, seeded)
-    if expected is None or not compare_digest(expected.encode(), password.encode()):
-        raise errors.refused("invalid_credentials", "Invalid credentials.")
-    return user_id
-
-
-def _authentication(store: Store, session: dict[str, Any]) -> dict[str, Any]:
-    """The answer of authenticate, whose user has no metadata."""
-    user = store.users.read(session["user_id"]) or {}
-    user.pop("metadata")
-    organization = {key: session[key] for key in ("organization_id",) if key in session}
-    tokens = {"access_token": f"sandbox.{session['id']}", "refresh_token": token_urlsafe(18)}
-    return {"user": user} | organization | tokens | {"authentication_method": "Password"}
+def _place(store: Store, user_id: str, organization_id: str | None) -> dict[str, str]:
+    """The organization of a session: the one chosen, else the user's only one; without either it has none."""
+    choice = [organization_id] if organization_id is not None else organizations_of(store, user_id)
+    return {"organization_id": choice[0]} if len(choice) == 1 else {}
 
 
 async def list_sessions(request: Request) -> Response:
@@ -160,7 +128,6 @@ async def revoke_session(request: Request) -> Response:
 
 
 ROUTES: Final = [
-    Route("/user_management/authenticate", authenticate, methods=["POST"]),
     Route("/user_management/users/{id}/sessions", list_sessions),
     Route("/user_management/sessions/revoke", revoke_session, methods=["POST"]),
 ]

@@ -5,7 +5,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
-from user_management.sandbox import bodies, clock, errors, organization_memberships, pages, replies, sessions
+from user_management.sandbox import bodies, clock, departure, errors, organization_memberships, pages, replies, sessions
 from user_management.sandbox.store import Store, store_of
 
 FIELDS: Final = {
@@ -50,7 +50,7 @@ def blank(user_id: str, email: str, moment: int) -> dict[str, Any]:
 def create(store: Store, fields: dict[str, Any]) -> dict[str, Any]:
     """A new user; 400 `user_creation_error` when the address is taken or is none."""
     email = normal(fields["email"])
-    if not _is_email(email):
+    if not is_email(email):
         raise _creation_error("invalid_email", "This email is invalid.")
     if email in store.emails:
         raise _creation_error("email_not_available", "This email is not available.")
@@ -66,7 +66,7 @@ def create(store: Store, fields: dict[str, Any]) -> dict[str, Any]:
 
 def update(store: Store, user_id: str, fields: dict[str, Any]) -> dict[str, Any]:
     """Change a user; a change of nothing emits nothing, a new address is unverified until told otherwise."""
-    user = _get(store, user_id)
+    user = get(store, user_id)
     _check_password(fields)
     _check_external_id(store, fields, user_id)
     former = dict(user)
@@ -84,9 +84,11 @@ def update(store: Store, user_id: str, fields: dict[str, Any]) -> dict[str, Any]
 
 def delete(store: Store, user_id: str) -> None:
     """Remove a user, its memberships and its sessions for good, and free its address."""
-    user = _get(store, user_id)
+    user = get(store, user_id)
     organization_memberships.delete_all(store, store.roster.of_user(user_id))
     sessions.forget(store, user_id)
+    store.codes.forget(user_id)
+    departure.user(store, user_id)
     blob = store.users.blobs[user_id]
     store.users.remove(user_id)
     store.users.external_ids.pop(user["external_id"], None)
@@ -100,7 +102,21 @@ def normal(email: str) -> str:
     return email.strip().lower()
 
 
-def _get(store: Store, user_id: str) -> dict[str, Any]:
+def is_email(text: str) -> bool:
+    """Whether a text may be an address."""
+    local, _, domain = text.partition("@")
+    return bool(local and domain) and "@" not in domain and not any(character.isspace() for character in text)
+
+
+def weaknesses(password: str) -> list[dict[str, str]]:
+    """What is wrong with a password, as `errors` lists it."""
+    if len(password) >= _PASSWORD_LENGTH:
+        return []
+    return [{"code": "password_too_short", "message": f"Use at least {_PASSWORD_LENGTH} characters."}]
+
+
+def get(store: Store, user_id: str) -> dict[str, Any]:
+    """The user of an id, or 404."""
     user = store.users.read(user_id)
     if user is None:
         raise errors.not_found("User", user_id)
@@ -128,7 +144,7 @@ def _save(store: Store, user: dict[str, Any], fields: dict[str, Any], former: di
 def _change_email(store: Store, user: dict[str, Any], email: str) -> None:
     if email == user["email"]:
         return
-    if not _is_email(email):
+    if not is_email(email):
         raise errors.refused("invalid_email", "This email is invalid.")
     if email in store.emails:
         raise errors.refused("email_not_available", "This email is not available.")
@@ -145,9 +161,9 @@ def _check_password(fields: dict[str, Any]) -> None:
         raise errors.refused("invalid_password_hash")
     if fields.get("password_hash_type", "bcrypt") not in _HASH_TYPES:
         raise errors.invalid("password_hash_type", "password_hash_type_invalid")
-    if password is not None and len(password) < _PASSWORD_LENGTH:
-        problem = {"code": "password_too_short", "message": f"Use at least {_PASSWORD_LENGTH} characters."}
-        raise errors.refused("password_strength_error", "Password does not meet the requirements.", errors=[problem])
+    problems = weaknesses(password) if password is not None else []
+    if problems:
+        raise errors.refused("password_strength_error", "Password does not meet the requirements.", errors=problems)
 
 
 def _check_external_id(store: Store, fields: dict[str, Any], owner: str | None) -> None:
@@ -158,11 +174,6 @@ def _check_external_id(store: Store, fields: dict[str, Any], owner: str | None) 
 def _creation_error(code: str, message: str) -> errors.ApiError:
     problem = {"code": code, "message": message}
     return errors.refused("user_creation_error", "Could not create user.", errors=[problem])
-
-
-def _is_email(text: str) -> bool:
-    local, _, domain = text.partition("@")
-    return bool(local and domain) and "@" not in domain and not any(character.isspace() for character in text)
 
 
 async def list_users(request: Request) -> Response:
@@ -198,6 +209,12 @@ async def get_user_by_external_id(request: Request) -> Response:
     return _answer(request, store_of(request).users.external_ids.get(external_id), external_id)
 
 
+async def get_user_identities(request: Request) -> Response:
+    """A bare array, and empty: nobody comes to the sandbox by way of another provider."""
+    get(store_of(request), request.path_params["id"])
+    return replies.ok(b"[]")
+
+
 async def update_user(request: Request) -> Response:
     """The user after the change; fields that are left out stay as they are."""
     fields = await bodies.read(request, FIELDS)
@@ -224,6 +241,7 @@ ROUTES: Final = [
     Route(_PATH, create_user, methods=["POST"]),
     Route(_PATH + "/external_id/{external_id:path}", get_user_by_external_id),
     Route(_PATH + "/{id}", get_user),
+    Route(_PATH + "/{id}/identities", get_user_identities),
     Route(_PATH + "/{id}", update_user, methods=["PUT"]),
     Route(_PATH + "/{id}", delete_user, methods=["DELETE"]),
 ]

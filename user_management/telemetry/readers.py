@@ -34,6 +34,10 @@ class Prometheus(PrometheusMetricReader):
         """Take what was collected."""
         super()._receive_metrics(bridged(metrics_data), *args, **kwargs)
 
+    def force_flush(self, timeout_millis: float = 10_000) -> bool:  # noqa: ARG002  the SDK's signature
+        """Do nothing: the SDK would put everything by, and tell it again, and more of it, with each next scrape."""
+        return True
+
 
 class Periodic(PeriodicExportingMetricReader):
     """Collects for an OTLP endpoint every so often, our histograms too."""

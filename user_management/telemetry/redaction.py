@@ -21,6 +21,9 @@ TELLING = (
 )  # fmt: skip
 """Parts of names; what is called by such a name is a secret."""
 
+OURS = "credential"
+"""But for this one: the name of whoever asks, in our own lines. What a secret looks like is hidden there as well."""
+
 NAMED = re.compile(
     rf"(?P<name>(?:{'|'.join(TELLING)})[\w-]{{0,30}}\\{{0,3}}[\"']?\s{{0,5}}[=:]\s{{0,5}}(?:(?:bearer|basic)\s+)?+)"
     r"(?!(?:none|null|true|false)\b)"
@@ -35,8 +38,8 @@ NAMED = re.compile(
 PASSWORD_IN_URL = re.compile(r"(://[^\s:/?#\"<>]*:)(?!\d+(?:[/?#,\s]|$))[^\s\"<>]{0,512}@")
 """The password of a URL (and not its port), also one with characters that should have been encoded."""
 
-SHAPED = re.compile(r"(?<![^\W_])sk_[\w-]+|(?<![\w-])eyJ[\w-]*(?:\.[\w-]+)+")
-"""What is a secret by its looks: the keys of WorkOS, and the JSON Web Tokens it hands out."""
+SHAPED = re.compile(r"(?<![^\W_])(?:sk|umk)_[\w-]+|(?<![\w-])eyJ[\w-]*(?:\.[\w-]+)+")
+"""What is a secret by its looks: the keys of WorkOS, our own, and the JSON Web Tokens it hands out."""
 
 BEARER = re.compile(r"\b(bearer\s+)[\w.~+/-]+=*", re.IGNORECASE)
 
@@ -71,7 +74,7 @@ def text(words: str, *, personal_data: bool = False) -> str:
     """A text without secrets and, unless personal data may be shown, without e-mail addresses."""
     if "://" in words:
         words = PASSWORD_IN_URL.sub(rf"\1{REDACTED}@", words)
-    if "sk_" in words or "eyJ" in words:
+    if "sk_" in words or "mk_" in words or "eyJ" in words:
         words = SHAPED.sub(REDACTED, words)
     lowered = words.lower()
     if "bearer" in lowered:
@@ -91,7 +94,7 @@ def telling(lowered: str) -> bool:
 @lru_cache(maxsize=1024)
 def secret(name: str) -> bool:
     """Whether what is called so is a secret."""
-    return telling(name.lower())
+    return name != OURS and telling(name.lower())
 
 
 def hidden(value: Any) -> Any:

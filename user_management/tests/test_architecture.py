@@ -1,6 +1,7 @@
 """What the layout promises and no linter knows; the layers themselves are `make imports`."""
 
 import ast
+import re
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -11,7 +12,7 @@ from user_management.mirror.engine import catalog
 from user_management.mirror.engine.resource import Resource
 
 PACKAGE = Path(mirror.__path__[0]).parent
-SOURCES = [path for path in PACKAGE.rglob("*.py") if "tests" not in path.parts and "versions" not in path.parts]
+SOURCES = [path for path in PACKAGE.rglob("*.py") if "versions" not in path.parts]
 LONGEST_MODULE, LONGEST_BODY = 350, 50
 """Lines."""
 
@@ -49,6 +50,15 @@ def test_a_resource_is_one_file_one_migration_and_one_sample() -> None:
     samples = {path.stem for path in (PACKAGE / "tests/data/events").glob("*.json")}
     assert names <= migrations
     assert names == samples
+
+
+@pytest.mark.parametrize("package", ["journal", "mirror/engine", "listener", "services/workos", "db"])
+def test_the_page_names_the_parts(package: str) -> None:
+    """Each module of these packages has its words in ARCHITECTURE.md, and each word its module."""
+    page = (PACKAGE / "ARCHITECTURE.md").read_text()
+    (row,) = re.findall(rf"^\| `{package}/` \| (.*?) \|", page, re.MULTILINE)
+    modules = {path.stem for path in (PACKAGE / package).glob("*.py") if not path.stem.startswith("__")}
+    assert set(re.findall(r"`(\w+)`", row)) == modules
 
 
 @pytest.mark.parametrize("path", SOURCES, ids=lambda path: str(path.relative_to(PACKAGE)))

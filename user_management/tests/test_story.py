@@ -60,11 +60,13 @@ async def demo(folder: Path) -> AsyncIterator[tuple[Path, int, str]]:
 async def test_the_readme_is_true(demo: tuple[Path, int, str]) -> None:
     """List, page, create and see; kill, change, start again, and nothing is missing."""
     folder, port, sandbox = demo
-    seen, later, _ = await typed([here(block, port, sandbox) for block in blocks("Try it")], folder)
+    seen, rest, later, _ = await typed([here(block, port, sandbox) for block in blocks("Try it")], folder)
     assert seen.count('"object":"list"') == 4
     assert "HTTP/1.1 201 Created" in seen
     assert "location: /api/users/user_" in seen.lower()
     assert seen.count('"email":"ada@example.com"') == 3
+    assert all(words in rest for words in ('"allowed":', '"export_end"', '"access_token":', " users, from the copy"))
+    assert re.search(r"umk_[\w-]{43}", rest)
     lists = re.findall(r'"data":\[(.*?)\],"list_metadata"', later)
     assert ["grace@example.com" in found for found in lists] == [False, True]
     assert "live" in later.rpartition("list_metadata")[2]

@@ -30,7 +30,8 @@ class Envelope:
             return
         began = time.perf_counter()
         request_id, parent = identify(scope)
-        scope.setdefault("state", {})["request_id"] = request_id
+        state = scope.setdefault("state", {})
+        state["request_id"] = request_id
         raw = request_id.encode()
         started, status = False, 500
         span = tracing.begin(scope, request_id, parent)
@@ -39,7 +40,10 @@ class Envelope:
             nonlocal started, status
             if message["type"] == "http.response.start":
                 started, status = True, message["status"]
-                message["headers"] = [*message.get("headers", ()), (RAW_HEADER, raw)]
+                given = message.get("headers", ())
+                known = any(name == RAW_HEADER for name, _ in given)  # WorkOS's answers keep the id that WorkOS knows
+                own = () if known else ((RAW_HEADER, raw),)
+                message["headers"] = [*given, *own, *state.get("stamps", ())]
             await send(message)
 
         structlog.contextvars.bind_contextvars(request_id=request_id)
@@ -55,7 +59,7 @@ class Envelope:
             response = errors.answer(errors.explain(error), path=scope["path"], request_id=request_id)
             await response(scope, receive, stamped)
         finally:
-            structlog.contextvars.unbind_contextvars("request_id")
+            structlog.contextvars.unbind_contextvars("request_id", "credential")
             route = tracing.route(scope)
             metrics.requests.record(time.perf_counter() - began, tracing.method(scope), route, status)
             tracing.leave(span, token, scope, route, status)

@@ -10,6 +10,7 @@ from starlette.responses import Response
 
 from user_management import errors
 from user_management.db.session import Unreachable
+from user_management.journal import redaction
 from user_management.services.workos.errors import BadAnswer, KeyRefused, OutcomeUnknown, Refused, WorkOSUnavailable
 from user_management.web import problems
 from user_management.web.problems import Problem
@@ -19,6 +20,8 @@ log = structlog.get_logger(__name__)
 MEDIA_TYPE = "application/problem+json"
 PATIENCE = 5.0
 """Seconds to wait when WorkOS does not say."""
+OURS = frozenset({"type", "title", "status", "detail", "instance", "request_id"})
+"""The members of a problem that are never WorkOS's."""
 
 
 def explain(error: Exception) -> Problem:  # noqa: PLR0911  one line for each family
@@ -51,9 +54,10 @@ def of_http(error: HTTPException) -> Problem:
     return Problem(kind, kind.title + ".", status=error.status_code, headers=error.headers)
 
 
-def of_refusal(error: Refused) -> Problem:
-    """WorkOS's refusal in its own words, under its own status."""
+def of_refusal(error: Refused, *, whole: bool = False) -> Problem:
+    """WorkOS's refusal in its own words, under its own status; with the secrets in it only if it is told `whole`."""
     said = error.refusal
+    more = {name: value for name, value in said.more.items() if name not in OURS}
     members = {
         "source": "workos",
         "code": said.code,
@@ -61,7 +65,10 @@ def of_refusal(error: Refused) -> Problem:
         "workos_request_id": said.request_id,
     }
     told = {name: value for name, value in members.items() if value is not None}
-    return Problem(problems.REFUSED, said.message, status=said.status, members=told)
+    wait = said.retry_after if said.status == HTTPStatus.TOO_MANY_REQUESTS else None
+    headers = {} if wait is None else retry_after(wait)
+    members = {**(more if whole else redaction.redact(more)), **told}
+    return Problem(problems.REFUSED, said.message, status=said.status, headers=headers, members=members)
 
 
 def retry_after(seconds: float) -> dict[str, str]:

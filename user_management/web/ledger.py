@@ -15,10 +15,10 @@ from user_management.journal import writes
 from user_management.journal.writes import Reply, Request, Standing, Turn
 from user_management.services.workos import looks
 from user_management.services.workos.commands import GRACE
-from user_management.services.workos.errors import KeyRefused, Refused, WorkOSUnavailable
+from user_management.services.workos.errors import Refused
 from user_management.telemetry import metrics
-from user_management.web import attempts, errors, problems
-from user_management.web.attempts import RECORDING, Asked, Away
+from user_management.web import attempts, errors, problems, sealing
+from user_management.web.attempts import RECORDING, Asked, Away, Undone
 from user_management.web.dependencies import Backend
 from user_management.web.problems import Problem
 
@@ -30,13 +30,14 @@ EVERY = 0.05
 """Seconds between two looks while it waits."""
 MARGIN = 5.0
 """Seconds that a lease is longer than everything its owner may do; then the owner is dead."""
-Undone = (Refused, WorkOSUnavailable, KeyRefused)
-"""What says that this attempt did nothing."""
+PREFIX = 32
+"""Hexadecimal digits that tell a credential's keys from another's."""
 PASSING = frozenset({HTTPStatus.REQUEST_TIMEOUT, HTTPStatus.TOO_EARLY, HTTPStatus.TOO_MANY_REQUESTS})
 """Refusals that say nothing of the request, only of the moment."""
 
 REPLAYED = "replayed"
-WORDS = {problems.UNKNOWN: "unknown", problems.AT_WORK: "busy", problems.KEY_REUSED: "reused"}
+WORDS = {problems.UNKNOWN: "unknown", problems.AT_WORK: "busy", problems.KEY_REUSED: "reused",
+         problems.USERNAME_TAKEN: "refused", problems.SOFT_DELETED: "refused"}  # fmt: skip
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,6 +60,11 @@ def digest(secret: bytes, request: str, fields: Mapping[str, Any]) -> str:
     except RecursionError as error:
         raise problems.wrong("body", "is nested too deeply") from error
     return hmac.new(secret, f"{request}\n{canonical}".encode(), hashlib.sha256).hexdigest()
+
+
+def owned(secret: bytes, holder: str, key: str) -> str:
+    """A caller's key as it is stored: that of one credential is no other's, and tells nobody whose it is."""
+    return f"{hmac.new(secret, holder.encode(), hashlib.sha256).hexdigest()[:PREFIX]}:{key}"
 
 
 def lease(workos_timeout: float) -> float:
@@ -87,7 +93,9 @@ def word_of(error: Exception) -> str:
 async def answered(found: Backend, asked: Asked, wanted: Request | None) -> Told:
     """The answer of whoever has the turn, which may be us."""
     turn = await entered(found, wanted) if wanted else None
-    return Told(REPLAYED, turn) if isinstance(turn, Reply) else await outcome(found, replace(asked, turn=turn))
+    if isinstance(turn, Reply):
+        return Told(REPLAYED, turn)
+    return await outcome(found, replace(asked, turn=turn, wanted=wanted))
 
 
 async def outcome(found: Backend, asked: Asked) -> Told:
@@ -109,14 +117,14 @@ async def outcome(found: Backend, asked: Asked) -> Told:
 
 def refusal(asked: Asked, error: Refused) -> Reply:
     """WorkOS's refusal as it is answered."""
-    problem = errors.explain(error)
+    problem = errors.of_refusal(error, whole=asked.command.secret)
     body = problems.rendered(problem, instance=asked.path, request_id=asked.request_id).decode()
-    return Reply(problem.status, {"Content-Type": errors.MEDIA_TYPE}, body)
+    return Reply(problem.status, {"Content-Type": errors.MEDIA_TYPE, **problem.headers}, body)
 
 
 async def settled(found: Backend, asked: Asked, reply: Reply) -> Told:
     """The refusal, kept; or what came of the write for whoever took it over, if our turn had ended."""
-    if asked.turn is None or await attempts.kept(found, asked.turn, reply):
+    if asked.turn is None or await attempts.kept(found, asked.turn, attempts.stored(found, asked, reply)):
         return Told("refused", reply)
     told = await elsewhere(found, asked)
     if told is None:
@@ -133,7 +141,13 @@ async def elsewhere(found: Backend, asked: Asked) -> Told | None:
             standing = await writes.standing(connection, asked.turn.key)
     except Away:
         return None
-    return Told(REPLAYED, standing.reply) if standing and standing.reply else None
+    reply = standing and answer(found, standing)
+    return Told(REPLAYED, reply) if reply else None
+
+
+def answer(found: Backend, standing: Standing) -> Reply | None:
+    """The answer that the ledger has, as it was given."""
+    return None if standing.reply is None else sealing.opened(found.secret, standing.request, standing.reply)
 
 
 async def left(found: Backend, asked: Asked, *, undone: bool) -> None:
@@ -176,7 +190,7 @@ async def turn(found: Backend, wanted: Request) -> Turn | Reply | float:
         if standing.free and (mine := await writes.take_over(connection, standing, seconds=seconds)):
             log.info("write.taken_over", request=wanted.request, was=standing.state.value)
             return mine
-    return standing.reply or standing.held
+    return answer(found, standing) or standing.held
 
 
 def same(wanted: Request, standing: Standing) -> None:

@@ -19,12 +19,14 @@ from user_management.journal import checkpoints, cursor, watch
 from user_management.journal.watch import Watcher
 from user_management.mirror.engine import catalog
 from user_management.mirror.engine.resource import Resource
-from user_management.services.workos import budget, client
+from user_management.services.workos import budget, client, passage
 from user_management.services.workos.bucket import Plan
 from user_management.services.workos.budget import Budget
 from user_management.services.workos.client import WorkOS
+from user_management.services.workos.passage import Passage
 from user_management.telemetry import exposition
 from user_management.web.connections import PATIENCE, Connections
+from user_management.web.credentials.keys import Key
 from user_management.web.dependencies import Backend
 
 log = structlog.get_logger(__name__)
@@ -45,8 +47,16 @@ class Options:
     workos_requests_per_minute: int = 6000
     sandbox: bool = False
     stale_after: float = 30.0
+    max_staleness: float = 60.0
     cors_origins: tuple[str, ...] = ()
     webhook_secrets: tuple[str, ...] = field(default=(), repr=False)
+    api_keys: tuple[Key, ...] = ()
+    token_issuers: tuple[str, ...] = ()
+    """Who may have issued the tokens of users; with `workos_client_id`, whose keys they are signed with."""
+    open: bool = False
+    """Whether whoever has no credential may do everything."""
+    rate_limit: int = 0
+    """Requests in a minute that this process allows each caller; 0: as many as they like."""
     workers: Path | None = None
     """Where the worker processes that share our port meet."""
 
@@ -66,6 +76,17 @@ async def connected(options: Options, http: httpx.AsyncClient | None, paid: Budg
 
 
 @asynccontextmanager
+async def passing(options: Options, http: httpx.AsyncClient | None, paid: Budget) -> AsyncIterator[Passage]:
+    """The way to WorkOS for callers' own requests, over a given httpx client or one of its own."""
+    key, url, seconds = options.workos_api_key, options.workos_base_url, options.workos_timeout
+    if http is not None:
+        yield passage.over(http, key=key, base_url=url, seconds=seconds, budget=paid)
+        return
+    async with passage.opened(key=key, base_url=url, seconds=seconds, budget=paid) as opened:
+        yield opened
+
+
+@asynccontextmanager
 async def opened(options: Options, http: httpx.AsyncClient | None) -> AsyncIterator[Backend]:
     """The backend, ready to record what WorkOS replies even before any listener ran."""
     resources = catalog.resources()
@@ -79,11 +100,13 @@ async def opened(options: Options, http: httpx.AsyncClient | None) -> AsyncItera
             async with (
                 budget.shared(connections.one, options.workos_requests_per_minute) as shared,
                 connected(options, http, shared) as workos,
+                passing(options, http, shared) as passage_,
                 aside.kept(),
                 exposition.shared(options.workers),
             ):
                 backend = Backend(
-                    connections, workos, resources, options.stale_after, watcher(aside, options),
+                    connections, workos, resources, options.stale_after, watcher(aside, options), passage_,
+                    max_staleness=options.max_staleness,
                     sandbox=options.sandbox, secret=options.workos_api_key.encode(), workers=options.workers,
                     webhook_secrets=options.webhook_secrets,
                 )  # fmt: skip

@@ -41,17 +41,31 @@ UNKNOWN = Kind(
     "outcome-unknown", 504, "Whether it was done is not known",
     "Repeat it with the same `Idempotency-Key`; without one, look before you repeat it.",
 )  # fmt: skip
+ANOTHER_NAME = "Choose another one. Nothing was sent to WorkOS."
+USERNAME_TAKEN = Kind("username-taken", 409, "The username is taken", ANOTHER_NAME)
+SOFT_DELETED = Kind(
+    "soft-deleted", 403, "The user is soft deleted", "`POST /api/users/{id}/restore` lets them in again."
+)
 NOT_PARKED = Kind("not-parked", 404, "Nothing is parked there", "See /api/failures for what is.")
 NEVER_SEEN = Kind(
     "never-seen", 404, "WorkOS never told us of it", "Check the id, the environment and how old the copy is."
 )
 ERASED = Kind("erased", 410, "It was erased here", "Nothing is kept of it, and nothing will be.")
 DATABASE_AWAY = Kind("database-unavailable", 503, "The database is not available", "Wait for `Retry-After`.")
+BUSY = Kind("busy", 503, "Too much of this is under way", "Wait for `Retry-After`.")
 NOT_READY = Kind("not-ready", 503, "The copy is not ready", "Wait; `detail` says for what.")
 SIGNATURE = Kind(
     "signature", 401, "The webhook is not signed by WorkOS", "Check the endpoint's secret and both clocks."
 )
 WEBHOOKS_OFF = Kind("webhooks-off", 404, "Webhooks are not received here", "An operator must set the secret.")
+UNAUTHENTICATED = Kind(
+    "unauthenticated", 401, "A credential is needed",
+    "Send `Authorization: Bearer` with an API key or with a session's access token.",
+)  # fmt: skip
+CREDENTIAL = Kind("credential", 401, "The credential is not accepted", "Send another; `detail` says what is wrong.")
+SCOPE = Kind("scope", 403, "The credential may not do this", "Use one that has the scope which `scope` names.")
+NOT_A_USER = Kind("not-a-user", 403, "The credential is not a user's", "Send the access token of a user's session.")
+TOO_MANY = Kind("too-many-requests", 429, "Too many requests", "Wait for `Retry-After`; `RateLimit` says what is left.")
 INTERNAL = Kind("internal", 500, "Something went wrong here", "Tell an operator the `request_id`.")
 OTHER = Kind("other", 400, "The request cannot be served", "See `detail`.")
 
@@ -60,7 +74,8 @@ KINDS = {
     for kind in (
         INVALID, NOT_FOUND, DELETED, NO_ROUTE, METHOD, TOO_LARGE, REFUSED, KEY_REFUSED, WORKOS_AWAY, KEY_REUSED,
         AT_WORK, UNKNOWN, NOT_PARKED, NEVER_SEEN, ERASED, DATABASE_AWAY, NOT_READY, SIGNATURE, WEBHOOKS_OFF, INTERNAL,
-        OTHER,
+        BUSY, OTHER, UNAUTHENTICATED, CREDENTIAL, SCOPE, NOT_A_USER, TOO_MANY, USERNAME_TAKEN,
+        SOFT_DELETED,
     )
 }  # fmt: skip
 
@@ -91,6 +106,11 @@ def invalid(errors: Sequence[Mapping[str, str]]) -> Problem:
         "; ".join(f"{error['field']}: {error['message']}" for error in errors),
         members={"errors": list(errors)},
     )
+
+
+def plain(message: str) -> str:
+    """What a validation found, without Pydantic's name for the exception that said so."""
+    return message.removeprefix("Value error, ")
 
 
 def wrong(field: str, message: str) -> Problem:
@@ -130,6 +150,8 @@ def example(kind: Kind) -> dict[str, Any]:
 EXAMPLES: dict[str, dict[str, Any]] = {
     "invalid": {"errors": [{"field": "limit", "message": "Input should be less than or equal to 100"}]},
     "deleted": {"deleted_at": "2026-11-21T10:30:17.761Z"},
+    "scope": {"scope": "write"},
+    "soft-deleted": {"user_id": "user_01E4ZCR3C56J083X43JQXF3JK5", "deleted_at": "2026-11-21T10:30:17.761Z"},
     "outcome-unknown": {"outcome": "unknown", "looked_for": [{"by": "email", "found": "nothing"}]},
     "refused": {
         "source": "workos",

@@ -13,6 +13,7 @@ from user_management import settings as configuration
 from user_management.cli.doctor.checkup import Checkup, Health, bad, doubtful, good, unknown
 from user_management.db import session
 from user_management.errors import Misconfigured, UserManagementError, Wait
+from user_management.listener import subscription
 from user_management.mirror.engine import catalog
 from user_management.mirror.engine.resource import Resource
 from user_management.services.workos import client, events, objects
@@ -24,6 +25,7 @@ SKEW = 30.0
 """Seconds by which clocks may differ before ages and webhook signatures suffer."""
 SAMPLE = 5
 """Users of the copy that are looked for at WorkOS."""
+NOWHERE = "org_00000000000000000000000000"
 NOBODY = "user_00000000000000000000000000"
 """An id that nobody has: what may be done to it tells what may be done."""
 
@@ -102,13 +104,14 @@ async def permitted(name: str, request: str, ask: Callable[[], Awaitable[Any]], 
 async def listing(workos: WorkOS, resource: Resource) -> Checkup:
     """Whether the key may list a resource."""
     path = "/" + "/".join(resource.listing.path)
+    nobody = tuple(NOWHERE if part.startswith("{") else part for part in resource.listing.path)
     parameters = {**resource.listing.parameters}
-    if resource.listing.per:
-        parameters[resource.listing.parameter] = "org_00000000000000000000000000"
+    if resource.listing.parameter:
+        parameters[resource.listing.parameter] = NOWHERE
     return await permitted(
         f"read {resource.name}",
         f"GET {path}",
-        lambda: objects.page(workos, resource.listing.path, after="", parameters=parameters),
+        lambda: objects.page(workos, nobody, after="", parameters=parameters),
         fix=f"Give the API key the permission to read {resource.name}, in WorkOS's dashboard.",
     )
 
@@ -125,7 +128,7 @@ async def writing(workos: WorkOS) -> Checkup:
 
 async def feed(workos: WorkOS, settings: Settings) -> Checkup:
     """Whether the Events API knows every event type we follow."""
-    types = [name for name in catalog.event_types(catalog.resources()) if name not in settings.ignored_event_types]
+    types = subscription.types(catalog.resources(), settings.ignored_event_types)
     try:
         await events.page(workos, types=types, after=None, since=None, limit=1)
     except Refused as error:
@@ -178,7 +181,7 @@ async def environment(workos: WorkOS, settings: Settings) -> Checkup:
     finally:
         await connection.close()
     try:
-        known = [row["id"] for row in rows if await objects.get(workos, users.listing.path, row["id"])]
+        known = [row["id"] for row in rows if await objects.get(workos, (*users.listing.path, row["id"]))]
     except UserManagementError as error:
         return unknown("environment", str(error), "Try again in a minute.")
     if not rows:

@@ -1,6 +1,6 @@
 """Applying: entries folded over what the tables hold, and written; journalling them is another's work."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 
 import asyncpg
 
@@ -10,10 +10,28 @@ from user_management.journal.entries import Entry
 from user_management.mirror.engine import store
 from user_management.mirror.engine.fold import Folded, fold, ids
 from user_management.mirror.engine.resource import Resource
+from user_management.mirror.engine.verbs import Cascade, Verb
 from user_management.telemetry import spans
 
 Unstorable = (asyncpg.DataError, asyncpg.IntegrityConstraintViolationError, asyncpg.ProgramLimitExceededError)
 """What PostgreSQL says when it is the data, and not the database, that is at fault."""
+
+
+def runs(resources: Sequence[Resource], entries: Sequence[Entry]) -> Iterator[Sequence[Entry]]:
+    """The entries in runs that may be folded as one: each ends where a grandparent of what they tell of does.
+
+    Whose grandchildren end is read from the tables alone, so what is told of them later is folded over their ends.
+    """
+    told, start = {entry.type for entry in entries}, 0
+    grand = [one for one in resources if any(cascade.through for cascade in one.cascades)]
+    concerned = [one for one in grand if any(isinstance(one.verbs.get(type_), Verb) for type_ in told)]
+    ends = {
+        type_ for one in concerned for type_, verb in one.events.items() if isinstance(verb, Cascade) and verb.through
+    }
+    for number, entry in enumerate(entries, 1):
+        if entry.type in ends or number == len(entries):
+            yield entries[start:number]
+            start = number
 
 
 async def fold_all(
@@ -32,13 +50,21 @@ async def fold_all(
     return folds
 
 
+async def apply_all(
+    connection: Connection, resources: Sequence[Resource], entries: Sequence[Entry], tables: Mapping[str, str]
+) -> None:
+    """Fold the entries into the stand-ins of the tables."""
+    for run in runs(resources, entries):
+        await write_all(connection, await fold_all(connection, resources, run, tables), tables)
+
+
 async def write_all(
     connection: Connection, folds: Mapping[Resource, Folded], tables: Mapping[str, str] | None = None
 ) -> None:
     """Write what the folds decided and park what they could not apply."""
     for resource, folded in folds.items():
         with spans.step(f"apply {resource.name}", {"user_management.rows": len(folded.changed)}):
-            await store.write(connection, resource, folded, name(resource, tables))
+            await store.write(connection, resource, folded, name(resource, tables), tables)
             if folded.failures and not tables:
                 await failures.park(connection, folded.failures)
 

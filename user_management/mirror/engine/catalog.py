@@ -2,7 +2,7 @@
 
 import importlib
 import pkgutil
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from functools import cache
 
 from user_management import mirror
@@ -14,7 +14,14 @@ def resources() -> tuple[Resource, ...]:
     """Every resource, parents before the resources whose objects end with them."""
     modules = (module for module in pkgutil.iter_modules(mirror.__path__) if not module.ispkg)
     found = [importlib.import_module(f"{mirror.__name__}.{module.name}").resource for module in modules]
-    return tuple(sorted(found, key=lambda resource: (len(resource.cascades), resource.name)))
+    by_name = {resource.name: resource for resource in found}
+    return tuple(sorted(found, key=lambda resource: (depth(resource, by_name), resource.name)))
+
+
+def depth(resource: Resource, by_name: Mapping[str, Resource]) -> int:
+    """How many generations of parents a resource has."""
+    parents = {cascade.parent for cascade in resource.cascades} | {resource.listing.per or resource.name}
+    return max((1 + depth(by_name[name], by_name) for name in parents - {resource.name}), default=0)
 
 
 def by_name(name: str) -> Resource | None:

@@ -40,16 +40,24 @@ def same(ours: Any, theirs: Any) -> bool:
 
 
 def differing(resource: Resource, body: dict[str, Any], said: dict[str, Any]) -> list[str]:
-    """The keys WorkOS's object carries that the copy holds otherwise; what is composed when read does not count."""
+    """The keys WorkOS has otherwise than the copy; what is composed when read, or secret, does not count."""
     clean, _ = redaction.clean(said)
     merge = resource.merge
     return sorted(
         key
         for key, value in clean.items()
         if key not in merge.embedded
+        and redaction.REDACTED not in (body.get(key), value)
         and not same(body.get(key), value)
+        and not passed(resource, key, body.get(key), value)
         and not (key in merge.rising and reached(body.get(key), value))
     )
+
+
+def passed(resource: Resource, key: str, ours: Any, theirs: Any) -> bool:
+    """Whether two values are a state and what time alone makes of it."""
+    state = resource.passing
+    return state is not None and key == state.key and (ours, theirs) == (state.now, state.then)
 
 
 def reached(ours: Any, theirs: Any) -> bool:

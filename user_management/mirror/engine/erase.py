@@ -11,7 +11,7 @@ from typing import Any
 from user_management.db import jsontext, schema
 from user_management.db.session import Connection
 from user_management.errors import Conflict, NotFound
-from user_management.journal import checkpoints, entries, erasures
+from user_management.journal import checkpoints, entries, erasures, writes
 from user_management.journal.blotting import BLOT, blotted, is_id, normal, tokens
 from user_management.mirror.engine import provisional, store
 from user_management.mirror.engine.fold import Folded
@@ -19,6 +19,14 @@ from user_management.mirror.engine.resource import Resource
 
 PATIENCE = 24 * 3600.0
 """Seconds that searching a very large journal may take; nobody waits for it."""
+
+
+PLACES = {
+    "verifications": "reached_id = ANY($1::text[]) OR partition = ANY($1::text[])",
+    "backfill_seen": "id = ANY($1::text[])",
+    "verified": "from_id = ANY($1::text[]) OR upto_id = ANY($1::text[]) OR partition = ANY($1::text[])",
+}
+"""Where runs note whom they passed by."""
 
 
 class NobodyThere(NotFound):
@@ -39,6 +47,7 @@ class Traces:
     positions: list[int] = field(default_factory=list)
     rows: dict[str, list[str]] = field(default_factory=dict)
     alive: bool = False
+    usernames: set[str] = field(default_factory=set)
 
 
 async def trace(
@@ -48,14 +57,33 @@ async def trace(
     if not is_id(object_id) or not await known(connection, people, object_id):
         raise NobodyThere(f"Nobody called {object_id} is known here.")
     head = (await checkpoints.read(connection))[checkpoints.HEAD]
-    words = frozenset({object_id, *map(normal, also), *await addresses(connection, people, object_id)})
-    found = Traces(object_id, words, head)
-    found.positions = await mentions(connection, "journal", "position", words)
-    for resource in resources:
-        found.rows[resource.name] = await mentions(connection, resource.name, "id", words)
+    told = await said(connection, people, object_id)
+    words = frozenset({object_id, *map(normal, also), *addresses(told)})
+    found = Traces(object_id, words, head, usernames=usernames(told))
+    await search(connection, resources, found, words)
+    if more := await stand_ins(connection, found, found.positions):
+        found.words |= more
+        await search(connection, resources, found, more)
     row = await store.row(connection, people.name, object_id)
     found.alive = row is not None and row.deleted_at is None
     return found
+
+
+async def search(connection: Connection, resources: Sequence[Resource], found: Traces, words: frozenset[str]) -> None:
+    """Note every entry and every row in which one of some words stands, beside those noted before."""
+    found.positions = sorted({*found.positions, *await mentions(connection, "journal", "position", words)})
+    for resource in resources:
+        rows = await mentions(connection, resource.name, "id", words)
+        found.rows[resource.name] = sorted({*found.rows.get(resource.name, ()), *rows})
+
+
+async def stand_ins(connection: Connection, found: Traces, positions: Sequence[int]) -> frozenset[str]:
+    """The ids that name the person to others and were not known yet, by what some entries and the rows say."""
+    read = [await entries.get(connection, position) for position in positions]
+    told = [entry.data for entry in read if entry is not None]
+    for name, keys in found.rows.items():
+        told += [row.body for row in (await store.rows(connection, name, keys)).values()]
+    return frozenset(one for data in told for one in erasures.stand_ins(data, found.words)) - found.words
 
 
 async def known(connection: Connection, people: Resource, object_id: str) -> bool:
@@ -70,8 +98,8 @@ async def known(connection: Connection, people: Resource, object_id: str) -> boo
     return found
 
 
-async def addresses(connection: Connection, people: Resource, object_id: str) -> set[str]:
-    """Every e-mail address a person ever had, by what the journal and the copy say."""
+async def said(connection: Connection, people: Resource, object_id: str) -> list[dict[str, Any]]:
+    """A person at every time, by what the journal and the copy say."""
     records = await connection.fetch(
         f"SELECT body::text AS body FROM journal WHERE object_id = $1 "
         f"UNION ALL SELECT body::text FROM {people.name} WHERE id = $1",
@@ -79,8 +107,19 @@ async def addresses(connection: Connection, people: Resource, object_id: str) ->
     )  # fmt: skip
     bodies = [jsontext.loads(record["body"]) for record in records]
     objects = [body.get("data", body) for body in bodies if isinstance(body, dict)]
-    told = [one.get("email") for one in objects if isinstance(one, dict)]
-    return {normal(email) for email in told if isinstance(email, str) and tokens(email) == {normal(email)}}
+    return [one for one in objects if isinstance(one, dict)]
+
+
+def addresses(told: Sequence[dict[str, Any]]) -> set[str]:
+    """Every e-mail address a person ever had."""
+    emails = [one.get("email") for one in told]
+    return {normal(email) for email in emails if isinstance(email, str) and tokens(email) == {normal(email)}}
+
+
+def usernames(told: Sequence[dict[str, Any]]) -> set[str]:
+    """Every username a person ever had, as they are reserved."""
+    kept = [one["metadata"].get("username") for one in told if isinstance(one.get("metadata"), dict)]
+    return {name.lower() for name in kept if isinstance(name, str) and "\0" not in name}
 
 
 async def mentions(
@@ -116,6 +155,9 @@ async def erase(connection: Connection, resources: Sequence[Resource], found: Tr
 async def catch_up(connection: Connection, resources: Sequence[Resource], found: Traces) -> None:
     """Find what has come since the person was traced: entries, and the rows they are about."""
     later = await mentions(connection, "journal", "position", found.words, "position > $1", found.head)
+    if more := await stand_ins(connection, found, later):
+        found.words |= more
+        later = await mentions(connection, "journal", "position", found.words, "position > $1", found.head)
     touched = await connection.fetch("SELECT body::text AS body FROM journal WHERE position > $1", found.head)
     ids = sorted({word for record in touched for word in tokens(record["body"])})
     found.positions = sorted({*found.positions, *later})
@@ -145,7 +187,7 @@ async def rewrite(connection: Connection, found: Traces) -> None:
 async def forget_rows(connection: Connection, resource: Resource, found: Traces) -> None:
     """Delete the rows about a person; blot the person out of other rows."""
     rows = await store.rows(connection, resource.name, found.rows[resource.name])
-    theirs = [key for key, row in rows.items() if found.id in (key, *erasures.subjects(row.body))]
+    theirs = [key for key, row in rows.items() if not found.words.isdisjoint((key, *erasures.subjects(row.body)))]
     await connection.execute(f"DELETE FROM {resource.name} WHERE id = ANY($1::text[])", theirs)
     folded = Folded({})
     for key, row in rows.items():
@@ -158,15 +200,29 @@ async def forget_rows(connection: Connection, resource: Resource, found: Traces)
 
 async def forget_places(connection: Connection, found: Traces) -> None:
     """Forget that runs passed by the person; `InTheWay` while a backfill stands exactly there."""
-    await connection.execute("UPDATE backfills SET after = '' WHERE after = $1 AND NOT unfinished", found.id)
-    if await connection.fetchval("SELECT EXISTS (SELECT FROM backfills WHERE after = $1)", found.id):
+    pairs = {key for keys in found.rows.values() for key in keys if not found.words.isdisjoint(tokens(key))}
+    names = sorted(found.words | pairs)
+    there = "(after = ANY($1::text[]) OR partition = ANY($1::text[]))"
+    await connection.execute(f"UPDATE backfills SET after = '', partition = '' WHERE {there} AND NOT unfinished", names)
+    if await connection.fetchval(f"SELECT EXISTS (SELECT FROM backfills WHERE {there})", names):
         raise InTheWay(f"The backfill stands exactly at {found.id}: try again in a moment.")
-    await connection.execute("DELETE FROM verifications WHERE reached_id = $1", found.id)
-    await connection.execute("DELETE FROM backfill_seen WHERE id = $1", found.id)
-    await connection.execute("DELETE FROM verified WHERE from_id = $1 OR upto_id = $1", found.id)
-    await connection.execute("DELETE FROM findings WHERE object_id = $1", found.id)
+    for table, condition in PLACES.items():
+        await connection.execute(f"DELETE FROM {table} WHERE {condition}", names)
+    noted = await mentions(connection, "findings", "object_id", found.words)
+    await connection.execute("DELETE FROM findings WHERE object_id = ANY($1::text[])", noted)
+    await connection.execute("DELETE FROM soft_deletions WHERE user_id = $1", found.id)
+    await connection.execute("DELETE FROM usernames WHERE name = ANY($1::text[])", sorted(found.usernames))
+    await forget_answers(connection, found)
+
+
+async def forget_answers(connection: Connection, found: Traces) -> None:
+    """Forget what was answered about the person; of sealed answers nobody can see whom they are about: all of them.
+
+    They serve repeats alone. Their outcome is not known any more: a repeat looks for it, and does nothing twice.
+    """
     answered = await mentions(connection, "writes", "key", found.words)
     await connection.execute("DELETE FROM writes WHERE key = ANY($1::text[])", answered)
+    await writes.unanswer(connection)
 
 
 async def remains(connection: Connection, found: Traces) -> dict[str, int]:

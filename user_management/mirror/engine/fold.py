@@ -4,6 +4,7 @@ It is pure, and the whole truth: applying a page, a single entry, a retry and a 
 """
 
 from collections.abc import Iterable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Any, TypeGuard
@@ -34,7 +35,7 @@ class Folded:
     changed: set[str] = field(default_factory=set)
     new: set[str] = field(default_factory=set)
     columns: dict[str, list[str | None]] = field(default_factory=dict)
-    ended: Graves = field(default_factory=dict)
+    ended: "dict[tuple[Cascade, str], Grave]" = field(default_factory=dict)
     verdicts: dict[int, Verdict] = field(default_factory=dict)
     failures: list[Failure] = field(default_factory=list)
 
@@ -44,56 +45,85 @@ def usable(value: object) -> TypeGuard[str]:
     return named(value) is not None
 
 
-def target(key: str, entry: Entry) -> str:
-    """The id an entry's data holds under `key`; `Unappliable` when there is none."""
-    found = entry.data.get(key) if isinstance(entry.data, dict) else None
+def target(key: str, data: Any) -> str:
+    """The id that stands under `key`; `Unappliable` when there is none."""
+    found = data.get(key) if isinstance(data, dict) else None
     if not usable(found):
         raise Unappliable(f"data has no usable {key}: {found!r:.80}")
     return found
 
 
+def object_of(verb: Verb, entry: Entry) -> dict[str, Any]:
+    """The object an entry is about; `Unappliable` when it tells of none."""
+    if not isinstance(entry.data, dict):
+        raise Unappliable(f"data is no object: {entry.data!r:.80}")
+    return verb.read(entry.data) if verb.read else entry.data
+
+
+def key_of(resource: Resource, verb: Verb, data: dict[str, Any]) -> str:
+    """The id of the row an object is about."""
+    if verb.target:
+        return target(verb.target, data)
+    key = resource.key
+    return target(key[0], data) if len(key) == 1 else ":".join(target(name, data) for name in key)
+
+
 def written_to(resource: Resource, entries: Iterable[Entry]) -> list[tuple[str, dict[str, Any]]]:
-    """The key that names the row, and the data, of every entry that writes to a row of the resource."""
-    verbs = ((resource.verbs.get(entry.type), entry.data) for entry in entries)
-    return [(verb.target, data) for verb, data in verbs if isinstance(verb, Verb) and isinstance(data, dict)]
+    """The id of the row, and the object, of every entry that writes to a row of the resource."""
+    found = []
+    for entry in entries:
+        verb = resource.verbs.get(entry.type)
+        if isinstance(verb, Verb):
+            with suppress(Unappliable):
+                data = object_of(verb, entry)
+                found.append((key_of(resource, verb, data), data))
+    return found
 
 
 def ids(resource: Resource, entries: Iterable[Entry]) -> list[str]:
     """The ids of the rows that must be known before folding."""
-    found = (data.get(key) for key, data in written_to(resource, entries))
-    return list({value for value in found if usable(value)})
+    return list({key for key, _ in written_to(resource, entries)})
 
 
 def parents(cascade: Cascade, resource: Resource, entries: Iterable[Entry]) -> list[str]:
     """The ids of the parents that may have ended before these entries."""
-    found = (data.get(cascade.by) for _, data in written_to(resource, entries))
+    found = (resource.value(cascade.by, data) for _, data in written_to(resource, entries))
     return list({value for value in found if usable(value)})
 
 
 def buried(resource: Resource, row: Row, graves: Graves) -> Row:
     """The row, ended if one of its parents had ended before it was written."""
     for cascade in resource.cascades:
-        grave = graves.get((cascade.by, str(row.body.get(cascade.by))))
+        grave = graves.get((cascade.by, str(resource.value(cascade.by, row.body))))
         if grave is not None and row.deleted_at is None and grave.position < row.position:
             return replace(row, deleted_at=grave.deleted_at)
     return row
 
 
-def end_children(cascade: Cascade, entry: Entry, folded: Folded, graves: Graves) -> None:
-    """End every child of a parent among the rows at hand, and note the parent for the rows that are not."""
-    parent = target(cascade.target, entry)
-    folded.ended[cascade.by, parent] = graves.setdefault((cascade.by, parent), Grave(entry.occurred_at, entry.position))
+def end_children(resource: Resource, cascade: Cascade, entry: Entry, folded: Folded, graves: Graves) -> None:
+    """End every child of a parent among the rows at hand, and note the parent for the rows that are not.
+
+    Grandchildren are found by the tables alone, when the rows are written.
+    """
+    parent, grave = target(cascade.target, entry.data), Grave(entry.occurred_at, entry.position)
+    if cascade.through:
+        folded.ended.setdefault((cascade, parent), grave)
+        return
+    folded.ended[cascade, parent] = graves.setdefault((cascade.by, parent), grave)
     for row in list(folded.rows.values()):
-        if row.body.get(cascade.by) == parent and row.deleted_at is None:
+        if resource.value(cascade.by, row.body) == parent and row.deleted_at is None:
             folded.rows[row.id] = replace(row, deleted_at=entry.occurred_at, position=entry.position)
             folded.changed.add(row.id)
 
 
 def write(resource: Resource, verb: Verb, entry: Entry, folded: Folded, graves: Graves) -> Verdict:
     """Let a verb decide about the row an entry is about; `Unappliable` leaves the row as it was."""
-    key = target(verb.target, entry)
+    data = object_of(verb, entry)
+    key = key_of(resource, verb, data)
+    if not verb.target:
+        entry.object_id = key
     old = folded.rows.get(key)
-    new, verdict = verb.decide(old, entry, entry.data, resource.merge)
+    new, verdict = verb.decide(key, old, entry, data, resource.merge)
     if new is not None and new is not old:
         new = buried(resource, new, graves)
         folded.columns[key] = resource.column_values(new.body, live=new.deleted_at is None)
@@ -109,7 +139,7 @@ def apply(resource: Resource, entry: Entry, folded: Folded, graves: Graves) -> N
     verb = resource.verbs[entry.type]
     try:
         if isinstance(verb, Cascade):
-            end_children(verb, entry, folded, graves)
+            end_children(resource, verb, entry, folded, graves)
         else:
             folded.verdicts[entry.position] = write(resource, verb, entry, folded, graves)
     except Unappliable as error:

@@ -18,7 +18,7 @@ from user_management.journal import checkpoints, erasures, webhooks
 from user_management.journal import entries as journal
 from user_management.journal.entries import Entry, Lane, Verdict
 from user_management.mirror.engine import catalog, store
-from user_management.mirror.engine.apply import Unstorable, fold_all
+from user_management.mirror.engine.apply import Unstorable, fold_all, name, runs
 from user_management.mirror.engine.fold import Folded
 from user_management.mirror.engine.resource import SHARED_COLUMNS, Resource
 
@@ -85,8 +85,11 @@ async def lifted(connection: Connection) -> AsyncIterator[bool]:
 
 async def lift(connection: Connection) -> None:
     """Give every row that webhooks changed back as it is without them."""
+    changed = {row["resource"] for row in await connection.fetch("SELECT DISTINCT resource FROM provisional")}
     for resource in catalog.resources():
         table = resource.name
+        if table not in changed:
+            continue
         kept = [f"{name} = before.{name}" for name in KEPT]
         own = [f"{name} = before.columns[{number}]" for number, name in enumerate(resource.columns, 1)]
         same = "before.resource = $1 AND before.id = live.id"
@@ -123,11 +126,12 @@ async def lay(
 async def lay_together(
     connection: Connection, resources: Sequence[Resource], entries: Sequence[Entry], tables: Mapping[str, str] | None
 ) -> None:
-    """Fold webhooks over the tables with one statement for each."""
-    for resource, folded in (await fold_all(connection, resources, entries, tables)).items():
-        if tables is None:
-            await keep(connection, resource, folded)
-        await store.write(connection, resource, folded, (tables or {}).get(resource.name, resource.name))
+    """Fold webhooks over the tables, run by run."""
+    for run in runs(resources, entries):
+        for resource, folded in (await fold_all(connection, resources, run, tables)).items():
+            if tables is None:
+                await keep(connection, resource, folded)
+            await store.write(connection, resource, folded, name(resource, tables), tables)
 
 
 async def keep(connection: Connection, resource: Resource, folded: Folded) -> None:
@@ -142,11 +146,11 @@ async def keep(connection: Connection, resource: Resource, folded: Folded) -> No
             f"LEFT JOIN {resource.name} live ON live.id = changed.id ON CONFLICT DO NOTHING",
             resource.name, sorted(folded.changed),
         )  # fmt: skip
-    for by, parent in folded.ended:
+    for cascade, parent in folded.ended:
         await connection.execute(
-            f"{into} SELECT $1, live.id, {row} FROM {resource.name} live "
-            f"WHERE live.{by} = $2 AND live.deleted_at IS NULL ON CONFLICT DO NOTHING",
-            resource.name, parent,
+            f"{into} SELECT $2, live.id, {row} FROM {resource.name} live "
+            f"WHERE live.{store.children(cascade, {})} AND live.deleted_at IS NULL ON CONFLICT DO NOTHING",
+            parent, resource.name,
         )  # fmt: skip
 
 

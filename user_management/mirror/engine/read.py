@@ -11,32 +11,29 @@ from functools import cache, reduce
 from typing import Any, Literal, TypeAlias
 
 from sqlalchemy import (
-    CTE,
-    BindParameter,
     ColumnElement,
     Integer,
     Select,
     Subquery,
     Text,
     bindparam,
-    cast,
     column,
     func,
     literal_column,
     select,
     table,
     true,
-    tuple_,
 )
 from sqlalchemy.dialects.postgresql import aggregate_order_by, asyncpg
 
 from user_management.db.base import table_of
 from user_management.journal.checkpoints import CheckpointRow
 from user_management.journal.cursor import CursorRow
+from user_management.mirror.engine import walk
 from user_management.mirror.engine.resource import Embed, Resource
+from user_management.mirror.engine.walk import Cursor
 
 Order: TypeAlias = Literal["asc", "desc"]
-Cursor: TypeAlias = Literal["after", "before"]
 
 CURSOR = table_of(CursorRow)
 CHECKPOINTS = table_of(CheckpointRow)
@@ -66,22 +63,37 @@ def page(
     count: int,
     *,
     include_deleted: bool,
+    offset: bool = False,
+    counted: bool = False,
 ) -> Statement:
     """Up to `count` objects on one side of the object `cursor`: their `ids` and `bodies` in the order of the list.
 
-    `known` says whether the cursor's object exists. The count stands in the text, for PostgreSQL plans once for a
-    known count and each time for an unknown one.
+    `known` says whether the cursor's object exists, `version` changes with any of the rows, and `total` is how many
+    objects the whole list has if it is to be `counted`. With `offset` that many are skipped.
     """
-    live = conditions(resource, filters, include_deleted=include_deleted)
     backwards = (order == "desc") != (cursor == "before")
-    rows = chosen(resource, live, cursor, count, backwards=backwards)
+    rows = walk.rows(
+        resource, filters, cursor, count, backwards=backwards, offset=offset, include_deleted=include_deleted
+    )
     bodies = served(resource, rows, include_deleted=include_deleted)
-    in_order = ordered(rows, descending=order == "desc")
+    in_order = walk.steps(rows.c, backwards=order == "desc")
     listed = select(
         func.array_agg(aggregate_order_by(rows.c.id, *in_order)).label("ids"),
         func.array_agg(aggregate_order_by(bodies, *in_order)).label("bodies"),
+        func.bit_xor(func.hashtextextended(rows.c.id, rows.c.version)).label("version"),
     ).subquery("listed")
-    return compiled(select(listed, known(resource, cursor), *freshness(resource)), f"list {resource.name}")
+    total = walk.counted(resource, filters, include_deleted=include_deleted).scalar_subquery().label("total")
+    more = [total] if counted else []
+    known = walk.known(resource, cursor)
+    return compiled(select(listed, known, *more, *freshness(resource)), f"list {resource.name}")
+
+
+@cache
+def estimated(resource: Resource, filters: tuple[str, ...], *, include_deleted: bool) -> Statement:
+    """How PostgreSQL would read a whole list, as JSON: its plan estimates how many objects that are."""
+    whole = walk.counted(resource, filters, include_deleted=include_deleted).with_only_columns(resource.table.c.id)
+    found = compiled(whole, f"estimate {resource.name}")
+    return Statement(f"EXPLAIN (FORMAT JSON) {found.text}", found.names)
 
 
 @cache
@@ -90,7 +102,7 @@ def one(resource: Resource, by: str, *, include_deleted: bool) -> Statement:
     source = resource.table
     wanted = source.c[by] == bindparam("value", type_=Text)
     latest = (source.c.deleted_at.is_(None).desc(), source.c.created_at.desc())
-    rows = select(*columns(resource)).where(wanted).order_by(*latest).limit(ONE).subquery("rows")
+    rows = select(*walk.columns(resource)).where(wanted).order_by(*latest).limit(ONE).subquery("rows")
     body = served(resource, rows, include_deleted=include_deleted).label("body")
     found = select(body, rows.c.deleted_at).subquery("found")
     always = select(*freshness(resource)).subquery("freshness")
@@ -109,63 +121,6 @@ def compiled(query: Select[Any], name: str) -> Statement:
     return Statement(f"/* {name} */ {found}", tuple(found.positiontup or ()))
 
 
-def conditions(resource: Resource, filters: tuple[str, ...], *, include_deleted: bool) -> list[ColumnElement[bool]]:
-    """What the objects of a list have in common."""
-    wanted = [
-        declared.condition(bindparam(declared.name, type_=declared.sql_type))
-        for declared in resource.filters
-        if declared.name in filters
-    ]
-    return wanted if include_deleted else [resource.table.c.deleted_at.is_(None), *wanted]
-
-
-def columns(resource: Resource) -> list[ColumnElement[Any]]:
-    """What is needed of a row: its place in the list, its JSON, and the parents it embeds."""
-    names = dict.fromkeys(["id", "created_at", "deleted_at", *(embed.by for embed in resource.embeds)])
-    return [*(resource.table.c[name] for name in names), cast(resource.table.c.body, Text).label("body")]
-
-
-def chosen(
-    resource: Resource, live: list[ColumnElement[bool]], cursor: Cursor | None, count: int, *, backwards: bool
-) -> Subquery:
-    """The rows of a page and one more: a walk along the keyset index, from the cursor's object on."""
-    source = resource.table
-    walk = select(*columns(resource)).where(*live)
-    if cursor:
-        here, there = tuple_(source.c.created_at, source.c.id), position(resource)
-        walk = walk.where(here < there if backwards else here > there)
-    steps = [key.desc() if backwards else key.asc() for key in (source.c.created_at, source.c.id)]
-    return walk.order_by(*steps).limit(literal_column(str(count), Integer)).subquery("rows")
-
-
-def cursor_id() -> BindParameter[str]:
-    """The id of the cursor's object."""
-    return bindparam("cursor", type_=Text)
-
-
-@cache
-def place(resource: Resource) -> CTE:
-    """Where the cursor's object stands, looked up once; tombstones keep their place."""
-    row = resource.table.alias("cursor_row")
-    return select(row.c.created_at).where(row.c.id == cursor_id()).cte("place")
-
-
-def position(resource: Resource) -> Any:
-    """The cursor's place in the list, to be compared with."""
-    return tuple_(select(place(resource).c.created_at).scalar_subquery(), cursor_id())
-
-
-def known(resource: Resource, cursor: Cursor | None) -> ColumnElement[bool]:
-    """Whether the cursor's object exists."""
-    found = true() if cursor is None else select(place(resource).c.created_at).scalar_subquery().is_not(None)
-    return found.label("known")
-
-
-def ordered(rows: Subquery, *, descending: bool) -> list[ColumnElement[Any]]:
-    """The order of the list."""
-    return [key.desc() if descending else key.asc() for key in (rows.c.created_at, rows.c.id)]
-
-
 def served(resource: Resource, rows: Subquery, *, include_deleted: bool) -> ColumnElement[str]:
     """The object as it is served: its own JSON, then the keys composed from its parents and from its end."""
     keys = [(embed.key, parent(embed, rows)) for embed in resource.embeds]
@@ -175,6 +130,11 @@ def served(resource: Resource, rows: Subquery, *, include_deleted: bool) -> Colu
         return rows.c.body
     parts = [func.left(rows.c.body, literal_column("-1")), *(added(key, value) for key, value in keys), piece("}")]
     return reduce(operator.add, parts)
+
+
+def composed(resource: Resource) -> bool:
+    """Whether an object is served with keys that its row's version says nothing of."""
+    return bool(resource.embeds or resource.passing)
 
 
 def parent(embed: Embed, rows: Subquery) -> ColumnElement[str]:

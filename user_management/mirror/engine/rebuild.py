@@ -8,8 +8,8 @@ from typing import TypeVar
 from user_management.db.session import Connection, Pool
 from user_management.journal import checkpoints, entries, webhooks
 from user_management.journal.entries import Entry
-from user_management.mirror.engine import provisional
-from user_management.mirror.engine.apply import Unstorable, fold_all, write_all
+from user_management.mirror.engine import provisional, store
+from user_management.mirror.engine.apply import Unstorable, apply_all
 from user_management.mirror.engine.resource import SHARED_COLUMNS, Resource
 
 T = TypeVar("T")
@@ -49,7 +49,7 @@ def beside(resource: Resource) -> str:
 def stand_ins(resources: Sequence[Resource]) -> dict[str, str]:
     """What is read instead of each table: those beside, and the confirmed ends of parents that are not rebuilt."""
     parents = {cascade.parent for resource in resources for cascade in resource.cascades}
-    ends = {name: provisional.confirmed_ends(name) for name in parents}
+    ends = {store.ends_of(name): provisional.confirmed_ends(name) for name in parents - {one.name for one in resources}}
     return ends | {resource.name: beside(resource) for resource in resources}
 
 
@@ -79,12 +79,12 @@ async def write(
     """Fold and write a batch; if PostgreSQL refuses it, entry by entry, leaving out what it refused the first time."""
     try:
         async with connection.transaction():
-            await write_all(connection, await fold_all(connection, resources, batch, tables), tables)
+            await apply_all(connection, resources, batch, tables)
     except Unstorable:
         for entry in batch:
             with suppress(*Unstorable):
                 async with connection.transaction():
-                    await write_all(connection, await fold_all(connection, resources, [entry], tables), tables)
+                    await apply_all(connection, resources, [entry], tables)
 
 
 async def compare(connection: Connection, resource: Resource) -> Difference:

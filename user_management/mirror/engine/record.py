@@ -12,7 +12,7 @@ from user_management.journal import entries as journal
 from user_management.journal.entries import EVENT_LANES, Entry, Lane, Verdict
 from user_management.journal.failures import Failure
 from user_management.mirror.engine import provisional
-from user_management.mirror.engine.apply import Unstorable, fold_all, write_all
+from user_management.mirror.engine.apply import Unstorable, fold_all, runs, write_all
 from user_management.mirror.engine.fold import Folded
 from user_management.mirror.engine.resource import Resource
 from user_management.telemetry import metrics, spans
@@ -34,6 +34,10 @@ class Recorded:
     entries: tuple[Entry, ...]
     head: int
     failures: tuple[Failure, ...] = ()
+
+    def and_then(self, more: "Recorded") -> "Recorded":
+        """What this recording and the one after it did."""
+        return Recorded(self.entries + more.entries, more.head, self.failures + more.failures)
 
     @property
     def counts(self) -> dict[str, int]:
@@ -87,6 +91,14 @@ async def unseen(connection: Connection, entries: Sequence[Entry]) -> list[Entry
 
 
 async def record_together(connection: Connection, audience: Audience, entries: Sequence[Entry], head: int) -> Recorded:
+    """Append and apply entries, as many at once as may be folded as one."""
+    done = Recorded((), head)
+    for run in runs(audience.current, entries):
+        done = done.and_then(await record_run(connection, audience, run, done.head))
+    return done
+
+
+async def record_run(connection: Connection, audience: Audience, entries: Sequence[Entry], head: int) -> Recorded:
     """Append and apply entries with one statement for each table."""
     with spans.step("fold", {"user_management.entries": len(entries)}):
         folds = await fold_all(connection, audience.current, journal.number(entries, after=head))
@@ -111,7 +123,7 @@ async def record_singly(connection: Connection, audience: Audience, entries: Seq
                 one = await record_together(connection, audience, [entry], done.head)
         except Unstorable as error:
             one = await record_parked(connection, audience, entry, done.head, error)
-        done = Recorded(done.entries + one.entries, one.head, done.failures + one.failures)
+        done = done.and_then(one)
     return done
 
 

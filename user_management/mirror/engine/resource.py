@@ -4,7 +4,7 @@ import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
-from typing import Any, get_args
+from typing import Any, TypeAlias, get_args
 
 from pydantic import BaseModel
 from sqlalchemy import BigInteger, BindParameter, ColumnElement, Index, Table, Text
@@ -12,7 +12,18 @@ from sqlalchemy.orm import Mapped, mapped_column
 from sqlalchemy.types import TypeEngine
 
 from user_management.db.base import Base, Timestamp, Verbatim, table_of
-from user_management.mirror.engine.verbs import Cascade, Merge, Unappliable, Verb, correct, fill
+from user_management.journal.entries import named
+from user_management.mirror.engine.verbs import (
+    Cascade,
+    Merge,
+    Unappliable,
+    Verb,
+    correct,
+    fill,
+    link,
+    tombstone,
+    unlink,
+)
 
 
 class Mirrored(Base):
@@ -70,16 +81,57 @@ class Filter:
     default: Any = None
     example: Any = None
     sql_type: TypeEngine[Any] = field(default_factory=Text)
+    sparse: bool = False
+    """Whether no index has what it finds in order of age: such a list is read by either of two ways, see `walk`."""
+    at_hand: Callable[[BindParameter[Any]], ColumnElement[bool]] | None = None
+    """How one row is tested, where that is best done otherwise than finding many."""
+
+
+Item: TypeAlias = Callable[[Mapping[str, Any], dict[str, Any]], dict[str, Any] | None]
+"""What an item of a list is to us, given the object of whose list it is one; None for what is none of ours."""
 
 
 @dataclass(frozen=True, slots=True)
 class Listing:
-    """Where WorkOS lists a resource; with `per`, once for each object of that resource, named by `parameter`."""
+    """Where WorkOS lists a resource; with `per`, once for each object of that resource.
+
+    The parent is named by the query's `parameter` or in the path, where `{key}` stands for what the parent has under
+    that key, and by the column `by` of our rows (the parameter's own name, unless told).
+    """
 
     path: tuple[str, ...]
     parameters: Mapping[str, str] = field(default_factory=dict)
     per: str | None = None
     parameter: str = ""
+    by: str = ""
+    one: tuple[str, ...] | None = ("{id}",)
+    """Where WorkOS shows one object: behind the list's path, or from `/` on; None: only in the list."""
+    within: str = ""
+    """The key of an answer under which the objects stand, where it is not a list but the parent itself."""
+    item: Item | None = None
+    whole: bool = False
+    """Whether an item does not tell its place in the list, which is then compared as a whole."""
+    partial: bool = False
+    """Whether WorkOS leaves some out, so that absence says nothing."""
+    wanted: bool = True
+    """Whether it is listed unless somebody asks for it: a request for each of many parents is not."""
+    essential: bool = False
+    """Whether nothing goes without it: others are left out where the key may not list them."""
+
+    @property
+    def column(self) -> str:
+        """The column of our rows that names the parent."""
+        return self.by or self.parameter
+
+
+@dataclass(frozen=True, slots=True)
+class Passing:
+    """A state that passes by itself, told by no event: `key` reads `then` instead of `now` once `until` has passed."""
+
+    key: str
+    now: str
+    then: str
+    until: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,7 +158,18 @@ class Resource:
     embeds: tuple[Embed, ...] = ()
     rest_only: frozenset[str] = frozenset()
     rising: frozenset[str] = frozenset()
+    follows: Mapping[str, str] = field(default_factory=dict)
+    """The keys that events may leave out, each by the key whose change makes what was known of it worthless."""
     has_external_id: bool = False
+    key: tuple[str, ...] = ("id",)
+    """What a row is named by: WorkOS's id, or keys of the object that together name it, joined by colons."""
+    columns_from: Mapping[str, Callable[[Mapping[str, Any]], Any]] = field(default_factory=dict)
+    """How columns are found in an object where they do not stand under their own names."""
+    passing: Passing | None = None
+    pairs: bool = False
+    """Whether the objects are pairs, such as who is in which group: without an id or timestamps of their own."""
+    lean: frozenset[str] = frozenset()
+    """The events after which the object is asked for, for they leave out what only WorkOS's object has."""
 
     @property
     def table(self) -> Table:
@@ -115,23 +178,46 @@ class Resource:
 
     @cached_property
     def columns(self) -> tuple[str, ...]:
-        """The columns kept beside the body because they are filtered on; each is named as its key in the body."""
-        return tuple(column.name for column in self.table.columns if column.name not in SHARED_COLUMNS)
+        """The columns kept beside the body because they are filtered on; each is named as its key in the body.
+
+        Those that PostgreSQL computes from the body by itself are not written by us.
+        """
+        own = (column for column in self.table.columns if column.computed is None)
+        return tuple(column.name for column in own if column.name not in SHARED_COLUMNS)
 
     @cached_property
     def merge(self) -> Merge:
         """How this resource's objects are merged."""
-        return Merge(frozenset(embed.key for embed in self.embeds), self.rest_only, self.rising)
+        reusable = self.key != ("id",)
+        embedded = frozenset(embed.key for embed in self.embeds)
+        return Merge(embedded, self.rest_only, self.rising, reusable, self.follows)
 
     @cached_property
     def verbs(self) -> dict[str, Verb | Cascade]:
         """What each type of entry does: the declared events, and the objects WorkOS listed or replied."""
-        return {**self.events, self.listed: fill, self.replied: fill, self.corrected: correct}
+        lists = (self.listed, self.replied, self.corrected)
+        told = zip(lists, (link, link, link) if self.pairs else (fill, fill, correct), strict=True)
+        return {self.deleted: unlink if self.pairs else tombstone, **self.events, **dict(told)}
+
+    def name_of(self, body: Mapping[str, Any]) -> str | None:
+        """The id of an object's row; None when the object does not name itself."""
+        parts = [named(body.get(name)) for name in self.key]
+        return None if None in parts else ":".join(map(str, parts))
+
+    def names_in(self, object_id: str) -> dict[str, str]:
+        """What the id of a row tells of its object: the keys that name it, of which the last may hold colons."""
+        return dict(zip(self.key, object_id.split(":", len(self.key) - 1), strict=False))
+
+    def value(self, name: str, body: Mapping[str, Any]) -> Any:
+        """What an object has in a column."""
+        reader = self.columns_from.get(name)
+        return body.get(name) if reader is None else reader(body)
 
     @cached_property
     def volatile(self) -> frozenset[str]:
         """The keys that WorkOS changes without an event."""
-        return self.rising | self.rest_only
+        unheard = frozenset() if self.lean else self.rest_only
+        return self.rising | unheard
 
     @property
     def listed(self) -> str:
@@ -162,14 +248,15 @@ class Resource:
     def required(self) -> frozenset[str]:
         """The filter columns a live object cannot be without: those whose shape does not admit null."""
         fields = self.shape.model_fields
-        return frozenset(name for name in self.columns if type(None) not in get_args(fields[name].annotation))
+        own = (name for name in self.columns if name in fields and name not in self.columns_from)
+        return frozenset(name for name in own if type(None) not in get_args(fields[name].annotation))
 
     def column_values(self, body: Mapping[str, Any], *, live: bool) -> list[str | None]:
         """The filter columns of a body; `Unappliable` names the key that is not what its column needs.
 
         A deleted object must not live on because of an odd key: what no column can hold is then left out.
         """
-        values = [body.get(name) for name in self.columns]
+        values = [self.value(name, body) for name in self.columns]
         for n, value in enumerate(values):
             if not storable(value, required=live and self.columns[n] in self.required):
                 if live:

@@ -14,7 +14,7 @@ from user_management.journal.entries import Entry
 from user_management.mirror.engine import fold
 from user_management.mirror.engine.fold import Folded, Grave, Graves
 from user_management.mirror.engine.resource import SHARED_COLUMNS, Resource
-from user_management.mirror.engine.verbs import Row
+from user_management.mirror.engine.verbs import Cascade, Row
 
 
 def sql_type(column: Column[Any]) -> str:
@@ -72,15 +72,25 @@ async def row(connection: Connection, table: str, object_id: str) -> Row | None:
     return (await rows(connection, table, [object_id])).get(object_id)
 
 
+def ends_of(name: str) -> str:
+    """What the ends alone of a parent go by among stand-ins: of a table that is not rebuilt."""
+    return f"{name} ended"
+
+
+def ended(name: str, tables: Mapping[str, str]) -> str:
+    """Where a parent's end is looked up."""
+    return tables.get(ends_of(name), tables.get(name, name))
+
+
 async def graves(
     connection: Connection, resource: Resource, entries: Sequence[Entry], tables: Mapping[str, str]
 ) -> Graves:
     """The parents named by these entries that have ended."""
     found: Graves = {}
-    for cascade in resource.cascades:
+    for cascade in (one for one in resource.cascades if not one.through):
         parents = fold.parents(cascade, resource, entries)
         records = await connection.fetch(
-            f"SELECT id, deleted_at, position FROM {tables.get(cascade.parent, cascade.parent)} "
+            f"SELECT id, deleted_at, position FROM {ended(cascade.parent, tables)} "
             "WHERE id = ANY($1::text[]) AND deleted_at IS NOT NULL",
             parents,
         ) if parents else []  # fmt: skip
@@ -89,7 +99,21 @@ async def graves(
     return found
 
 
-async def write(connection: Connection, resource: Resource, folded: Folded, table: str) -> None:
+def children(cascade: Cascade, tables: Mapping[str, str]) -> str:
+    """The condition that a row is a child, or a grandchild, of the parent `$1`."""
+    if cascade.through is None:
+        return f"{cascade.by} = $1"
+    name, column = cascade.through
+    return f"{cascade.by} IN (SELECT id FROM {tables.get(name, name)} AS parent WHERE parent.{column} = $1)"
+
+
+async def write(
+    connection: Connection,
+    resource: Resource,
+    folded: Folded,
+    table: str,
+    tables: Mapping[str, str] | None = None,
+) -> None:
     """Write what a fold decided: new rows, changed rows, then the end of every other child of an ended parent."""
     new = [values(resource, folded, key) for key in sorted(folded.new)]
     changed = [values(resource, folded, key) for key in sorted(folded.changed - folded.new)]
@@ -97,8 +121,9 @@ async def write(connection: Connection, resource: Resource, folded: Folded, tabl
         await connection.copy_records_to_table(table, records=new, columns=names(resource))
     if changed:
         await connection.execute(update_statement(resource, table), *map(list, zip(*changed, strict=True)))
-    for (by, parent), grave in folded.ended.items():
+    for (cascade, parent), grave in folded.ended.items():
         await connection.execute(
-            f"UPDATE {table} SET deleted_at = $2, position = $3 WHERE {by} = $1 AND deleted_at IS NULL",
+            f"UPDATE {table} SET deleted_at = $2, position = greatest(position, $3) "
+            f"WHERE {children(cascade, tables or {})} AND deleted_at IS NULL",
             parent, grave.deleted_at, grave.position,
         )  # fmt: skip

@@ -134,13 +134,13 @@ async def ended_by(connection: Connection, resource: Resource, object_id: str, f
     last = await history.at(connection, found.position)
     if last is not None and last.object_id == object_id and last.type == resource.deleted:
         return None
-    ends = [await end(connection, cascade, found) for cascade in resource.cascades]
+    ends = [await end(connection, resource, cascade, found) for cascade in resource.cascades if not cascade.through]
     return next((one for one in ends if one is not None), None)
 
 
-async def end(connection: Connection, cascade: Cascade, found: Standing) -> End | None:
+async def end(connection: Connection, resource: Resource, cascade: Cascade, found: Standing) -> End | None:
     """The end of the parent that a row names, if the row has ended with it."""
-    parent = found.body.get(cascade.by) if isinstance(found.body, dict) else None
+    parent = resource.value(cascade.by, found.body) if isinstance(found.body, dict) else None
     if not isinstance(parent, str):
         return None
     row = await connection.fetchrow(
@@ -151,7 +151,7 @@ async def end(connection: Connection, cascade: Cascade, found: Standing) -> End 
 
 async def verified_at(connection: Connection, resource: Resource, object_id: str) -> datetime | None:
     """When the object was last held against WorkOS; None while it never was."""
-    partition = resource.listing.parameter if resource.listing.per else "''"
+    partition = resource.listing.column if resource.listing.per else "''"
     row = await connection.fetchrow(
         f"SELECT created_at, {partition} AS partition FROM {resource.name} WHERE id = $1", object_id
     )

@@ -32,6 +32,8 @@ class Priority(StrEnum):
     TAIL = "tail"
     BACKFILL = "backfill"
     VERIFY = "verify"
+    STRANGER = "stranger"
+    """Passed on for somebody who does not have our key."""
 
 
 RESERVE = {
@@ -40,6 +42,7 @@ RESERVE = {
     Priority.TAIL: 0.2,
     Priority.BACKFILL: 0.4,
     Priority.VERIFY: 0.6,
+    Priority.STRANGER: 0.8,
 }
 """The part of a bucket that is left to those who go before."""
 

@@ -26,7 +26,8 @@ Acquire: TypeAlias = Callable[[], AbstractAsyncContextManager[Connection]]
 """Gives a connection for the length of a block."""
 Change: TypeAlias = Callable[[Bucket, datetime], tuple[Bucket, Grant]]
 
-SLICE = {Priority.WRITE: 10, Priority.READ: 10, Priority.TAIL: 20, Priority.BACKFILL: 20, Priority.VERIFY: 5}
+SLICE = {Priority.WRITE: 10, Priority.READ: 10, Priority.TAIL: 20, Priority.BACKFILL: 20, Priority.VERIFY: 5,
+         Priority.STRANGER: 5}  # fmt: skip
 """The most that is leased at once; a first lease is of one, each next one of twice as many."""
 PATIENCE = {Priority.WRITE: 5.0, Priority.READ: 2.0}
 """Seconds somebody who is waited for waits for the budget; the others wait as long as it takes."""

@@ -22,6 +22,7 @@ from user_management.services.workos.budget import Budget
 from user_management.services.workos.errors import (
     BadAnswer,
     KeyRefused,
+    NotAllowed,
     ObjectNotFound,
     OutcomeUnknown,
     Refusal,
@@ -35,14 +36,38 @@ from user_management.telemetry import metrics, spans
 NEVER_SENT = (httpx.ConnectError, httpx.ConnectTimeout, httpx.PoolTimeout)
 READS = frozenset({"get", "head"})
 REDIRECTS = range(300, 400)
-WORD = re.compile(r"[a-z_]+")
+WORD = re.compile(r"[a-z_]+(?:-[a-z]+)*")
 
 answered: ContextVar[int | None] = ContextVar("answered", default=None)
 """The status of the answer to the request at hand; None while there is none."""
 
 
+class Given(str):
+    """A segment of a path that a caller gave: metrics and traces show `{id}` in its place."""
+
+    __slots__ = ()
+
+
+class Reported(Exception):
+    """What the SDK raised, without anything of what was sent or answered: whoever logs our error logs its cause too."""
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """WorkOS's success: its status and its JSON, None when there is none; not `readable` if its body is no JSON."""
+
+    status: int
+    body: Any = None
+    readable: bool = True
+
+    @property
+    def fields(self) -> dict[str, Any]:
+        """The JSON object it carries; `{}` when it carries none."""
+        return self.body if isinstance(self.body, dict) else {}
+
+
 class Sdk(AsyncWorkOSClient):
-    """The SDK, made to tell of two answers that it trips over or keeps to itself."""
+    """The SDK, made to tell of answers that it trips over or keeps to itself."""
 
     @staticmethod
     def _raise_error(response: HTTPResponse) -> None:
@@ -53,11 +78,19 @@ class Sdk(AsyncWorkOSClient):
             raise APIError("unreadable", status_code=response.status_code, response=response) from error
 
     def _deserialize_response(self, response: HTTPResponse, model: type[Deserializable] | None) -> Any:
-        """The answer's JSON; a redirect is no answer, though the SDK takes it for an empty one."""
-        answered.set(response.status_code)
-        if response.status_code in REDIRECTS:
-            raise APIError("redirected", status_code=response.status_code, response=response)
-        return super()._deserialize_response(response, model)
+        """The answer as it came; a redirect is none, though the SDK takes it, and HTML, for an empty one."""
+        status = response.status_code
+        answered.set(status)
+        if status in REDIRECTS:
+            raise APIError("redirected", status_code=status, response=response)
+        if model is not None:
+            return super()._deserialize_response(response, model)
+        if status == HTTPStatus.NO_CONTENT or not response.content.strip():
+            return Answer(status)
+        try:
+            return Answer(status, response.json())
+        except (ValueError, RecursionError):
+            return Answer(status, readable=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,6 +108,11 @@ class WorkOS:
         """The same connection, for requests of a priority."""
         return replace(self, priority=priority)
 
+    @property
+    def credentials(self) -> dict[str, str]:
+        """Our client id and secret, which WorkOS wants in the body where somebody signs in."""
+        return {"client_id": self.sdk.client_id or "", "client_secret": self.sdk._api_key or ""}  # noqa: SLF001  it has no public name
+
     def attributes(self, method: str, path: str) -> dict[str, str]:
         """What traces and metrics say of a request to the template of a path."""
         return {"http.request.method": method, "url.template": path, "server.address": self.host}
@@ -87,12 +125,27 @@ class WorkOS:
         params: Mapping[str, Any] | None = None,
         body: Mapping[str, Any] | None = None,
     ) -> dict[str, Any]:
-        """WorkOS's answer as it came (`{}` when it is empty or not JSON); errors of `services.workos.errors`."""
+        """The JSON object in WorkOS's answer (`{}` without one); errors of `services.workos.errors`."""
+        return (await self.ask(method, path, params=params, body=body)).fields
+
+    async def ask(
+        self,
+        method: str,
+        path: tuple[str, ...],
+        *,
+        params: Mapping[str, Any] | None = None,
+        body: Mapping[str, Any] | None = None,
+        personal: bool = False,
+    ) -> Answer:
+        """WorkOS's answer as it came; errors of `services.workos.errors`, which hold nothing of what was sent.
+
+        What is `personal` WorkOS limits for each person: a 429 is then a refusal like any other.
+        """
         if self.budget is not None:
             await self.budget.spend(self.priority)
         with observed(self.attributes(method.upper(), template(path))):
             try:
-                return await self.sdk.request_raw(
+                answer: Any = await self.sdk.request(
                     method,
                     path,
                     params=dict(params or {}) or None,
@@ -101,12 +154,14 @@ class WorkOS:
                 )
             except WorkOSError as error:
                 answered.set(getattr(error, "status_code", None))
-                found = translated(error, method)
-                if isinstance(found, SlowDown) and self.budget is not None:
-                    await self.budget.slow_down(found.retry_after)
-                raise found from error
+                failure, cause = translated(error, method, personal=personal), reported(error)
             except (ValueError, RecursionError, httpx.InvalidURL) as error:
-                raise unsendable(error) from error
+                failure, cause = unsendable(error), reported(error)
+            else:
+                return answer if isinstance(answer, Answer) else Answer(HTTPStatus.OK, answer)
+            if isinstance(failure, SlowDown) and self.budget is not None:
+                await self.budget.slow_down(failure.retry_after)
+            raise failure from cause
 
 
 @contextmanager
@@ -130,12 +185,17 @@ def observed(told: dict[str, str]) -> Iterator[None]:
 
 
 def template(path: tuple[str, ...]) -> str:
-    """The path with `{id}` for what is no word of WorkOS's: what words cannot be, and what follows `external_id`."""
+    """The path with `{id}` for what is no word of WorkOS's: what a caller gave, and what words cannot be."""
     segments = [
-        part if WORD.fullmatch(part) and before != "external_id" else "{id}"
+        part if WORD.fullmatch(part) and not isinstance(part, Given) and not named(before) else "{id}"
         for before, part in zip(("", *path), path, strict=False)
     ]
     return "/" + "/".join(segments)
+
+
+def named(before: str) -> bool:
+    """Whether WorkOS's path says that an external id follows."""
+    return before == "external_id" and not isinstance(before, Given)
 
 
 @asynccontextmanager
@@ -161,20 +221,30 @@ def over(
     return WorkOS(sdk, seconds, urlsplit(base_url).hostname or "", budget)
 
 
-def translated(error: WorkOSError, method: str) -> Exception:
+def translated(error: WorkOSError, method: str, *, personal: bool = False) -> Exception:
     """The SDK's error as one of ours: wait, fix, not found, misconfigured, or not known."""
     if not isinstance(error, APIError) or error.status_code is None:
         return unanswered(error, method)
-    said = refusal(error.status_code, error.response_json, error.request_id or None)
+    said = refusal(
+        error.status_code, error.response_json, error.request_id or None, retry_after=retry_after(error)
+    )  # fmt: skip
     if disbelieved(error):
         return BadAnswer(f"WorkOS answered {error.status_code}, but not in its words: is somebody else at its address?")
     if ours(said):
-        return KeyRefused(f"WorkOS refuses our API key ({error.status_code}: {said.message})")
-    if error.status_code == HTTPStatus.TOO_MANY_REQUESTS and said.code != "daily_quota_exceeded":
+        kind = NotAllowed if error.status_code == HTTPStatus.FORBIDDEN else KeyRefused
+        return kind(f"WorkOS refuses our API key ({error.status_code}: {said.message})")
+    if error.status_code == HTTPStatus.TOO_MANY_REQUESTS and not (personal or said.code == "daily_quota_exceeded"):
         return SlowDown("WorkOS asks to slow down", retry_after=retry_after(error))
     if error.status_code >= HTTPStatus.INTERNAL_SERVER_ERROR:
         return failed(error, method)
     return ObjectNotFound(said) if error.status_code == HTTPStatus.NOT_FOUND else Refused(said)
+
+
+def reported(error: Exception) -> Reported:
+    """What may be kept of an error of the SDK's, whose text and fields hold the whole answer."""
+    if isinstance(error, APIError):
+        return Reported(f"{type(error).__name__}: {error.status_code}, request {error.request_id or 'without an id'}")
+    return Reported(f"{type(error).__name__}: {error}" if isinstance(error, WorkOSError) else type(error).__name__)
 
 
 def disbelieved(error: APIError) -> bool:
@@ -184,9 +254,12 @@ def disbelieved(error: APIError) -> bool:
 
 
 def ours(said: Refusal) -> bool:
-    """Whether it is our key that is refused: by every 401, and by a 403 that names no reason of the caller's."""
+    """Whether it is our key that is refused: by every 401, and by a 403 that names no reason of the caller's.
+
+    `invalid_client` is about the client id and the key that we send in a body.
+    """
     unnamed = said.status == HTTPStatus.FORBIDDEN and not said.code_is_for_the_caller
-    return unnamed or said.status == HTTPStatus.UNAUTHORIZED
+    return unnamed or said.status == HTTPStatus.UNAUTHORIZED or said.code == "invalid_client"
 
 
 def unsendable(error: Exception) -> Refused:

@@ -1,7 +1,7 @@
 """What WorkOS can answer instead of what was asked for."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from user_management.errors import Fix, Misconfigured, NotFound, Wait
@@ -27,15 +27,24 @@ class KeyRefused(Misconfigured):
     """WorkOS refuses our API key, or what it is allowed to do."""
 
 
+class NotAllowed(KeyRefused):
+    """WorkOS takes our API key, but not for this."""
+
+
 @dataclass(frozen=True, slots=True)
 class Refusal:
-    """WorkOS's own words when it refuses a request: any of its error bodies, one form."""
+    """WorkOS's own words when it refuses a request: any of its error bodies, one form.
+
+    `more` is what else it says, such as the token with which a sign-in goes on: secrets are among it.
+    """
 
     status: int
     message: str
     code: str | None = None
     errors: tuple[Mapping[str, Any], ...] = ()
     request_id: str | None = None
+    retry_after: float | None = None
+    more: Mapping[str, Any] = field(default_factory=dict, repr=False)
 
     @property
     def code_is_for_the_caller(self) -> bool:
@@ -55,12 +64,18 @@ class ObjectNotFound(Refused, NotFound):
     """WorkOS has no such object."""
 
 
-def refusal(status: int, body: object, request_id: str | None = None) -> Refusal:
+TOLD = frozenset({"message", "code", "errors", "error", "error_description", "statusCode"})
+"""The keys of WorkOS's error bodies that have a place of their own, or say nothing new."""
+
+
+def refusal(status: int, body: object, request_id: str | None = None, *, retry_after: float | None = None) -> Refusal:
     """Any of WorkOS's error bodies (message, code, errors; OAuth's error, error_description) in one form."""
     fields = body if isinstance(body, dict) else {}
     message = fields.get("message") or fields.get("error_description") or fields.get("error") or "no message"
     code = fields.get("code") or (fields.get("error") if "error_description" in fields else None)
-    return Refusal(status, words(message), str(code) if code else None, listed(fields.get("errors")), request_id)
+    more = {name: value for name, value in fields.items() if name not in TOLD}
+    code = str(code) if code else None
+    return Refusal(status, words(message), code, listed(fields.get("errors")), request_id, retry_after, more)
 
 
 def words(message: object) -> str:

@@ -1,7 +1,7 @@
-"""Looks: whether WorkOS has what a write would have made, asked when its answer did not come."""
+"""Looks: whether WorkOS shows what a write would have done, asked when its answer did not come."""
 
 import asyncio
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from enum import StrEnum
@@ -10,7 +10,7 @@ from typing import Any
 from user_management.journal.timestamps import parse
 from user_management.services.workos.bucket import Priority
 from user_management.services.workos.client import WorkOS
-from user_management.services.workos.commands import Command, Trace
+from user_management.services.workos.commands import Command, Trace, identified
 from user_management.services.workos.errors import (
     BadAnswer,
     KeyRefused,
@@ -20,13 +20,12 @@ from user_management.services.workos.errors import (
     WorkOSUnavailable,
 )
 from user_management.services.workos.events import envelope
+from user_management.services.workos.matching import alike
 
 PATIENCE = 5.0
 """Seconds a look may take in all."""
 SKEW = timedelta(seconds=60)
 """How far WorkOS's clock may be behind ours."""
-CASELESS = frozenset({"email"})
-"""What WorkOS stores in lower case."""
 
 
 class Place(StrEnum):
@@ -35,8 +34,11 @@ class Place(StrEnum):
     NOTHING = "nothing"
     OLDER = "an older one"
     DIFFERENT = "a different one"
+    OTHERWISE = "not as it was to be"
+    STILL_THERE = "still there"
     CLAIMED = "one of another write"
     FOUND = "found"
+    GONE = "gone"
     SILENCE = "no answer"
 
 
@@ -49,6 +51,11 @@ class Sight:
 
     places: dict[str, Place] = field(default_factory=dict)
     made: dict[str, Any] | None = None
+
+    @property
+    def gone(self) -> bool:
+        """Whether what was to end is no more."""
+        return Place.GONE in self.places.values()
 
     @property
     def whole(self) -> bool:
@@ -68,13 +75,13 @@ class Sight:
 
 async def look(workos: WorkOS, command: Command, fields: Mapping[str, Any], *, since: datetime) -> Sight:
     """What WorkOS shows of a command sent after `since`, in each place until it is found; never raises."""
-    traces = list(command.traces(fields))
+    traces = command.looked_for(fields)
     seen = Sight(dict.fromkeys((trace.by for trace in traces), Place.SILENCE))
     try:
         async with asyncio.timeout(PATIENCE):
             for trace in traces:
-                objects = await shown(workos, trace)
-                seen.places[trace.by], seen.made = judged(objects, fields, since)
+                objects = await shown(workos, command, trace)
+                seen.places[trace.by], seen.made = told(command, objects, fields, since)
                 if seen.made is not None:
                     break
     except Failed:
@@ -82,16 +89,29 @@ async def look(workos: WorkOS, command: Command, fields: Mapping[str, Any], *, s
     return seen
 
 
-async def shown(workos: WorkOS, trace: Trace) -> list[dict[str, Any]]:
+async def shown(workos: WorkOS, command: Command, trace: Trace) -> list[dict[str, Any]]:
     """The objects WorkOS shows in one place."""
     try:
         answer = await workos.at(Priority.WRITE).request("get", trace.path, params=trace.params)
     except ObjectNotFound:
         return []
-    found = [answer] if trace.params is None else envelope(answer)
-    if not all(isinstance(one, dict) and isinstance(one.get("id"), str) for one in found):
+    items = answer.get(trace.within) if trace.within else [answer] if trace.params is None else envelope(answer)
+    found = [identified(command, one) for one in items] if isinstance(items, list) else [None]
+    if None in found:
         raise BadAnswer("WorkOS was asked for an object and showed something that has no id")
-    return found
+    return [one for one in found if one is not None]
+
+
+def told(
+    command: Command, objects: Sequence[dict[str, Any]], fields: Mapping[str, Any], since: datetime
+) -> tuple[Place, dict[str, Any] | None]:
+    """What these objects tell of a command sent after `since`."""
+    if command.ends:
+        return (Place.STILL_THERE if objects else Place.GONE), None
+    if command.wanted is None:
+        return judged(objects, fields, since)
+    found = next((one for one in objects if command.wanted(one, command.wants(fields))), None)
+    return (Place.FOUND if found else Place.OTHERWISE if objects else Place.NOTHING), found
 
 
 def judged(
@@ -119,19 +139,3 @@ def changed(found: Mapping[str, Any]) -> bool:
     """Whether an object was changed after it was made: that it is not as it was asked for then proves nothing."""
     created_at, updated_at = parse(found.get("created_at")), parse(found.get("updated_at"))
     return created_at is not None and updated_at is not None and updated_at > created_at
-
-
-def alike(found: Mapping[str, Any], fields: Mapping[str, Any]) -> bool:
-    """Whether an object has what was sent, as far as it shows it; what was sent as null says nothing."""
-    shared = ((key, value) for key, value in fields.items() if value is not None and key in found)
-    return all(same(key, found[key], value) for key, value in shared)
-
-
-def same(key: str, found: Any, sent: Any) -> bool:
-    """Whether a value is the one that was sent, as WorkOS stores it: trimmed, and e-mail in lower case."""
-    if isinstance(found, str) and isinstance(sent, str):
-        found, sent = found.strip(), sent.strip()
-        return bool(found.lower() == sent.lower() if key in CASELESS else found == sent)
-    if isinstance(found, dict) and isinstance(sent, dict):
-        return alike({name: found.get(name) for name in sent}, sent)
-    return bool(found == sent)

@@ -38,12 +38,18 @@ def checked(item: Any) -> dict[str, Any]:
     return item
 
 
-async def get(workos: WorkOS, path: tuple[str, ...], object_id: str) -> dict[str, Any] | None:
-    """One object; None when WorkOS says it does not exist, and only then."""
+async def inside(workos: WorkOS, path: tuple[str, ...], key: str) -> list[dict[str, Any]]:
+    """The objects that stand under a key of another; `ObjectNotFound` without that one."""
+    answer = await workos.request("get", path)
+    found = answer.get(key)
+    if not isinstance(answer.get("id"), str) or not isinstance(found, list):
+        raise BadAnswer(f"WorkOS answered 200 with something that has no {key} ({', '.join(answer) or 'nothing'})")
+    return [checked(item) for item in found]
+
+
+async def get(workos: WorkOS, path: tuple[str, ...]) -> dict[str, Any] | None:
+    """What stands at a path; None when WorkOS says that nothing does, and only then."""
     try:
-        found = await workos.request("get", (*path, object_id))
+        return checked(await workos.request("get", path))
     except ObjectNotFound:
         return None
-    if found.get("id") != object_id:
-        raise BadAnswer(f"WorkOS was asked for {object_id} and answered with something else")
-    return found

@@ -19,6 +19,7 @@ from user_management.mirror.engine import catalog
 from user_management.tests.chaos import (
     cuts,
     simulator_checks,
+    simulator_clients,
     simulator_prepared,
     simulator_small,
     simulator_world,
@@ -170,7 +171,7 @@ async def clients(world: World, fault: Fault) -> None:
     posts = []
     for number in range(world.dice.randrange(fault.posts + 1)):
         await asyncio.sleep(world.dice.uniform(0, 4))
-        posts.append(asyncio.ensure_future(simulator_world.post(world, f"client-{number}@example.org")))
+        posts.append(asyncio.ensure_future(simulator_clients.post(world, f"client-{number}@example.org")))
     await asyncio.gather(*posts)
 
 

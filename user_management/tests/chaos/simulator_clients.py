@@ -1,4 +1,4 @@
-"""Clients of a simulated API that want an outcome, and WorkOS telling it of events."""
+"""Clients of a simulated API, with one request or with as many as an outcome takes, and WorkOS telling it of events."""
 
 import asyncio
 
@@ -26,12 +26,44 @@ async def leave(world: World, api: asyncio.Future[None]) -> None:
     await api
 
 
+async def post(world: World, email: str) -> None:
+    """A client creates a user, and looks whether the API shows what it has accepted."""
+    told = Post(email)
+    world.posts.append(told)
+    await attempt(world, told)
+
+
+async def attempt(world: World, told: Post) -> None:
+    """One request of a client."""
+    told.status = None
+    process = world.alive.get("api")
+    if process is None or process.dead or process.stopping.is_set() or not hasattr(world.api.state, "backend"):
+        told.status, told.problem = 503, "nobody there"
+        return
+    task = process.spawn(request(world, told))
+    await asyncio.wait([task])
+    if not task.cancelled() and (error := task.exception()) and not process.dead:
+        world.crashes.append(f"the API failed: {error!r}")
+
+
+async def request(world: World, told: Post) -> None:
+    """The request, and the look."""
+    async with httpx.AsyncClient(transport=httpx.ASGITransport(world.api), base_url="http://api.test") as http:
+        answer = await http.post("/api/users", json={"email": told.email, "first_name": "Ada"},
+                                 headers={"Idempotency-Key": told.email} if told.keyed else {})  # fmt: skip
+        told.status, body = answer.status_code, answer.json()
+        told.problem, told.id = body.get("type", ""), body.get("id", "")
+        if told.status == httpx.codes.CREATED:
+            found = await http.get(answer.headers["Location"])
+            told.visible = found.status_code != httpx.codes.NOT_FOUND
+
+
 async def until_told(world: World, email: str) -> None:
     """A client that repeats its write with one key until it has an outcome."""
     told, wait = Post(email, keyed=True), 0.5
     world.posts.append(told)
     for _ in range(PATIENCE):
-        await simulator_world.attempt(world, told)
+        await attempt(world, told)
         if told.status == httpx.codes.CREATED:
             return
         await asyncio.sleep(wait)

@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 
 from fastapi import FastAPI
 
+from user_management.db import schema
 from user_management.db.session import Pool
 from user_management.tests.chaos import simulator_world
 from user_management.tests.chaos.cuts import Process
@@ -13,12 +14,11 @@ from user_management.tests.support import copies
 
 STATES = 8
 """How many there are; a seed's is the rest of dividing it."""
-KEPT = (
-    "checkpoints", "cursor", "journal", "users", "organizations", "organization_memberships", "backfills", "lease",
-    "backfill_seen", "failures", "provisional", "writes", "budget", "verifications", "verified", "findings",
-    "erasures", "erasure_key",
-)  # fmt: skip
-"""Every table."""
+KEPT = {
+    table.name: ", ".join(column.name for column in table.columns if column.computed is None)
+    for table in schema.declared().sorted_tables
+}
+"""Every table, and its columns but for those that PostgreSQL computes."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,11 +45,12 @@ class Prepared:
         """Keep the state that a world and its copy are in."""
         await pool.execute(f"DROP SCHEMA IF EXISTS kept_{seed % STATES} CASCADE; CREATE SCHEMA kept_{seed % STATES}")
         statements = [f"DELETE FROM {table}" for table in KEPT]
-        for table in KEPT:
-            await pool.execute(f"CREATE TABLE kept_{seed % STATES}.{table} AS SELECT * FROM {table}")
+        for table, columns in KEPT.items():
+            await pool.execute(f"CREATE TABLE kept_{seed % STATES}.{table} AS SELECT {columns} FROM {table}")
             if await pool.fetchval(f"SELECT EXISTS (SELECT FROM {table})"):
+                kept = f"kept_{seed % STATES}.{table}"
                 statements.append(
-                    f"INSERT INTO {table} OVERRIDING SYSTEM VALUE SELECT * FROM kept_{seed % STATES}.{table}"
+                    f"INSERT INTO {table} ({columns}) OVERRIDING SYSTEM VALUE SELECT {columns} FROM {kept}"
                 )
         app = world.local.app
         blob = pickle.dumps((app.state.store, app.state.activity))

@@ -1,7 +1,8 @@
-"""The simulated world: a WorkOS, listeners, an API and its clients, in one loop and over one real database."""
+"""The simulated world: a WorkOS, listeners and an API, in one loop and over one real database."""
 
 import asyncio
 import json
+import re
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -26,8 +27,9 @@ from user_management.sandbox.application import create_app as create_sandbox
 from user_management.sandbox.config import Config
 from user_management.sandbox.feed import Feed
 from user_management.sandbox.store import Store
-from user_management.services.workos import client
+from user_management.services.workos import client, passage
 from user_management.services.workos.client import WorkOS
+from user_management.services.workos.passage import Passage
 from user_management.tests.chaos import virtual
 from user_management.tests.chaos.cuts import Cut, Process, Wire
 from user_management.tests.chaos.virtual import VirtualLoop
@@ -41,6 +43,7 @@ from user_management.web.lifespan import Options
 SECRET = "whsec_simulated"
 PACE = Pace(poll_interval=3.0, lease=12.0, backoff_initial=0.5, backoff_max=10.0)
 TYPES = catalog.event_types(catalog.resources())
+LIMIT = re.compile(rb"\blimit=\d+")
 
 Surroundings: TypeAlias = tuple["Database", FastAPI, Pool]
 """What all worlds share: the database, the API's routes, and the pool of those who look from outside."""
@@ -95,8 +98,8 @@ class Network(local_workos.Wire):
 
     async def short(self, request: httpx.Request) -> httpx.Response:
         """A page of events, straight from the function that answers."""
-        query = str(request.url.copy_set_param("limit", self.world.page).query, "ascii")
-        scope = {"type": "http", "method": "GET", "query_string": query.encode(), "headers": [], "app": self.app}
+        query = LIMIT.sub(b"limit=%d" % self.world.page, request.url.query)
+        scope = {"type": "http", "method": "GET", "query_string": query, "headers": [], "app": self.app}
         await asyncio.sleep(0)
         try:
             answered = await events.list_events(Request(scope))
@@ -190,8 +193,15 @@ class World:
 
     def workos(self, process: Process) -> WorkOS:
         """A process's connection to WorkOS."""
-        http = httpx.AsyncClient(transport=Network(self, process, self.local.app), base_url=URL)
-        return client.over(http, api_key=KEY, client_id="client_sandbox", base_url=URL)
+        return client.over(self.http(process), api_key=KEY, client_id="client_sandbox", base_url=URL)
+
+    def passage(self, process: Process) -> Passage:
+        """A process's way to WorkOS for its callers' own requests."""
+        return passage.over(self.http(process), key=KEY, base_url=URL, seconds=30.0)
+
+    def http(self, process: Process) -> httpx.AsyncClient:
+        """A process's network."""
+        return httpx.AsyncClient(transport=Network(self, process, self.local.app), base_url=URL)
 
     async def keep(self, role: str, work: Callable[["World", Process], Any]) -> None:
         """Have a process of this role at work, a new one whenever one ends, until the world is left."""
@@ -259,7 +269,7 @@ async def serve(world: World, process: Process) -> None:
     async with process.pool(3) as pool:
         connections = Connections(pool)
         backend = Backend(connections, world.workos(process), catalog.resources(), 30.0, Watcher(nothing),
-                          secret=b"simulated", webhook_secrets=(SECRET,))  # fmt: skip
+                          world.passage(process), secret=b"simulated", webhook_secrets=(SECRET,))  # fmt: skip
         world.api.state.backend = backend
         try:
             await process.stopping.wait()
@@ -270,38 +280,6 @@ async def serve(world: World, process: Process) -> None:
 
 async def nothing() -> None:
     """Look at nothing: nobody asks for metrics."""
-
-
-async def post(world: World, email: str) -> None:
-    """A client creates a user, and looks whether the API shows what it has accepted."""
-    told = Post(email)
-    world.posts.append(told)
-    await attempt(world, told)
-
-
-async def attempt(world: World, told: Post) -> None:
-    """One request of a client."""
-    told.status = None
-    process = world.alive.get("api")
-    if process is None or process.dead or process.stopping.is_set() or not hasattr(world.api.state, "backend"):
-        told.status, told.problem = 503, "nobody there"
-        return
-    task = process.spawn(request(world, told))
-    await asyncio.wait([task])
-    if not task.cancelled() and (error := task.exception()) and not process.dead:
-        world.crashes.append(f"the API failed: {error!r}")
-
-
-async def request(world: World, told: Post) -> None:
-    """The request, and the look."""
-    async with httpx.AsyncClient(transport=httpx.ASGITransport(world.api), base_url="http://api.test") as http:
-        answer = await http.post("/api/users", json={"email": told.email, "first_name": "Ada"},
-                                 headers={"Idempotency-Key": told.email} if told.keyed else {})  # fmt: skip
-        told.status, body = answer.status_code, answer.json()
-        told.problem, told.id = body.get("type", ""), body.get("id", "")
-        if told.status == httpx.codes.CREATED:
-            found = await http.get(answer.headers["Location"])
-            told.visible = found.status_code != httpx.codes.NOT_FOUND
 
 
 def create(seed: int, database: Database, api: FastAPI, checker: Pool) -> World:
@@ -343,4 +321,4 @@ def over(seed: int, app: Any, left: tuple[Store, Activity], among: Surroundings)
 
 def create_api(url: str) -> FastAPI:
     """The real API, whose backend each API process brings along."""
-    return application.create_app(Options(database_url=url, workos_api_key=KEY, workos_base_url=URL))
+    return application.create_app(Options(database_url=url, workos_api_key=KEY, workos_base_url=URL, open=True))

@@ -13,7 +13,9 @@ import httpx
 
 from user_management.db.session import Pool
 from user_management.mirror.engine import catalog
+from user_management.mirror.engine.fold import key_of
 from user_management.mirror.engine.resource import Resource
+from user_management.mirror.engine.verbs import Verb
 from user_management.tests.chaos.storm_clients import STATUSES
 from user_management.tests.chaos.storm_judge import Happening, Life, Truth
 from user_management.tests.chaos.storm_scene import STALE_AFTER, Scene, Service
@@ -47,19 +49,29 @@ def seconds(moment: str) -> float:
 
 async def lives_of(pool: Pool, resource: Resource) -> dict[str, Life]:
     """From and until which position each object of a resource lived: to its own end, or to that of a parent."""
-    told = [f"{resource.object}.created", f"{resource.object}.updated", resource.listed, resource.replied]
+    told, ends = writing(resource), ending(resource)
     rows = await pool.fetch(
         f"""
         SELECT mirrored.id, mirrored.created_at,
             min(journal.position) FILTER (WHERE type = ANY($1)) AS born,
-            least(min(journal.position) FILTER (WHERE type = $2),
+            least(min(journal.position) FILTER (WHERE type = ANY($2)),
                   CASE WHEN mirrored.deleted_at IS NOT NULL THEN mirrored.position END) AS died
         FROM {resource.name} AS mirrored JOIN journal ON object_id = mirrored.id AND verdict = 'applied'
-        WHERE type = ANY($1) OR type = $2 GROUP BY mirrored.id
+        WHERE type = ANY($1) OR type = ANY($2) GROUP BY mirrored.id
         """,
-        told, resource.deleted,
+        told, ends,
     )  # fmt: skip
     return {row["id"]: Life((row["created_at"].timestamp(), row["id"]), row["born"], row["died"]) for row in rows}
+
+
+def writing(resource: Resource) -> list[str]:
+    """The types of the entries that tell of an object as it is."""
+    return [kind for kind, verb in resource.verbs.items() if verb.name in {"upsert", "fill", "link"}]
+
+
+def ending(resource: Resource) -> list[str]:
+    """The types of the entries that tell of an object's end."""
+    return [kind for kind, verb in resource.verbs.items() if verb.name in {"tombstone", "unlink"}]
 
 
 async def truth_of(scene: Scene, pool: Pool, local: LocalWorkOS) -> Truth:
@@ -78,22 +90,23 @@ async def differences(pool: Pool, local: LocalWorkOS) -> list[str]:
     found = []
     for resource in catalog.resources():
         source, copy = await local.objects(resource.name), await copies.live(pool, resource.name)
-        found += [f"{resource.name}: {key} is missing" for key in sorted(source.keys() - copy.keys())]
-        found += [f"{resource.name}: {key} is too much" for key in sorted(copy.keys() - source.keys())]
-        found += [line for key in source.keys() & copy.keys() for line in fields(key, source[key], copy[key])]
+        if not resource.listing.partial:
+            found += [f"{resource.name}: {key} is missing" for key in sorted(source.keys() - copy.keys())]
+            found += [f"{resource.name}: {key} is too much" for key in sorted(copy.keys() - source.keys())]
+        found += [line for key in source.keys() & copy.keys() for line in fields(resource, source[key], copy[key])]
     return found
 
 
-def fields(key: str, source: dict[str, Any], copy: dict[str, Any]) -> Iterator[str]:
+def fields(resource: Resource, source: dict[str, Any], copy: dict[str, Any]) -> Iterator[str]:
     """The fields in which an object differs from its source."""
-    for name, value in copies.known(source).items():
-        if copy.get(name) != value:
-            yield f"{key}: {name} is {copy.get(name)!r}, at the source {value!r}"
+    for name in sorted(copies.differing(resource, copy, source)):
+        ours, theirs = copy.get(name), source[name]
+        yield f"{resource.name} {resource.name_of(source)}: {name} is {ours!r}, at the source {theirs!r}"
 
 
 async def false_ends(pool: Pool, feed: list[Happening]) -> list[str]:
     """Objects that were ended because they were not listed, before the source had deleted them."""
-    ends = {event.data["id"]: event.moment for event in feed if event.type.endswith(".deleted")}
+    ends = {name: event.moment for event in feed for name in ended(event)}
     rows = await pool.fetch(
         "SELECT object_id, recorded_at FROM journal WHERE lane = 'list' AND type LIKE '%.deleted' ORDER BY position"
     )
@@ -102,6 +115,15 @@ async def false_ends(pool: Pool, feed: list[Happening]) -> list[str]:
         for row in rows
         if ends.get(row["object_id"], float("inf")) > row["recorded_at"].timestamp() + 1
     ]
+
+
+def ended(event: Happening) -> Iterator[str]:
+    """The ids of the rows that an event ends by itself."""
+    for resource in catalog.resources():
+        verb = resource.verbs.get(event.type)
+        if isinstance(verb, Verb) and event.type in ending(resource):
+            data = dict(event.data)
+            yield key_of(resource, verb, verb.read(data) if verb.read else data)
 
 
 async def parked(pool: Pool) -> list[str]:
@@ -121,11 +143,12 @@ async def served(scene: Scene, local: LocalWorkOS) -> list[str]:
                     .raise_for_status()
                     .json()
                 )
-                listed |= {item["id"] for item in page["data"]}
+                listed |= {resource.name_of(item) for item in page["data"]}
                 if page["list_metadata"]["after"] is None:
                     break
                 after = f"&after={page['list_metadata']['after']}"
-            if listed ^ (await local.objects(resource.name)).keys():
+            source = (await local.objects(resource.name)).keys()
+            if listed ^ source and not resource.listing.partial:
                 found.append(f"the API does not list the {resource.name} that the source holds")
     return found
 

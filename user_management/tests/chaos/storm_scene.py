@@ -235,7 +235,7 @@ def staged(plan: Plan, folder: Path) -> Scene:
     environment = processes.settings(
         f"postgresql://postgres@127.0.0.1:{to_database.port}/postgres", f"http://127.0.0.1:{to_source.port}",
         poll_interval="0.1", lease_seconds=str(LEASE), stale_after=str(STALE_AFTER), workos_timeout="1.5",
-        backoff_initial="0.05", backoff_max="0.5", log_level="info", port=str(api), workers_count="2",
+        backoff_max="0.5", log_level="info", port=str(api), workers_count="2",
     )  # fmt: skip
     sandbox = (
         "user_management.sandbox", "--port", str(source), "--no-rate-limits", "--users", str(plan.users),

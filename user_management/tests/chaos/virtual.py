@@ -5,7 +5,7 @@ import contextlib
 import selectors
 import sys
 import time
-from collections.abc import Awaitable, Iterator, Mapping
+from collections.abc import Awaitable, Callable, Iterator, Mapping
 from contextvars import ContextVar
 from datetime import UTC, datetime, timedelta, tzinfo
 from types import ModuleType, SimpleNamespace
@@ -140,6 +140,11 @@ class Datetime(datetime):
     def now(cls, tz: tzinfo | None = None) -> datetime:  # type: ignore[override]  # plain ones, as everywhere else
         """The virtual wall clock."""
         return wall().astimezone(tz)
+
+    @classmethod
+    def __get_pydantic_core_schema__(cls, _source: object, handler: Callable[[Any], Any]) -> Any:
+        """Parameters that are points in time are read as ever."""
+        return handler(datetime)
 
 
 def clock_module() -> SimpleNamespace:

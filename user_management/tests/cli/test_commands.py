@@ -173,7 +173,7 @@ async def test_a_rebuild_passes_over_what_postgresql_refused(run: Run, pool: Poo
 
 async def test_an_unknown_resource_names_the_known_ones(run: Run) -> None:
     """A typing error is answered with what there is."""
-    assert "there are organizations, users" in await command(run, "rebuild", "people", status=1)
+    assert "organizations, permissions, roles, users" in await command(run, "rebuild", "people", status=1)
 
 
 async def test_a_parked_entry_is_listed_shown_and_skipped(run: Run, pool: Pool) -> None:

@@ -107,7 +107,7 @@ async def test_a_database_that_is_not_ours_to_write(pool: Pool, database_url: st
 async def test_tables_that_somebody_changed(database_url: str, pool: Pool) -> None:
     """What was dropped or altered is told as the statements that mend it; what was added is nobody's business."""
     await pool.execute("ALTER TABLE users DROP COLUMN external_id, ADD COLUMN mine int")
-    await pool.execute("DROP INDEX ix_users_live; ALTER TABLE organizations ALTER name TYPE varchar(9)")
+    await pool.execute("DROP INDEX ix_users_live; ALTER TABLE organizations ALTER external_id TYPE varchar(9)")
     await pool.execute("CREATE TABLE mine (id int PRIMARY KEY); CREATE INDEX mine_too ON users (position)")
     found = await database_says(database_url)
     *statements, then = found["tables"].fix.split(";\n")
@@ -136,7 +136,7 @@ async def test_newer_tables_ask_for_newer_code(pool: Pool, database_url: str) ->
 
 async def test_commands_on_tables_that_somebody_changed(pool: Pool, run: Run) -> None:
     """A sentence that leads to the doctor, and no traceback."""
-    await pool.execute("ALTER TABLE users DROP COLUMN email")
+    await pool.execute("ALTER TABLE users DROP COLUMN external_id")
     done = await asyncio.to_thread(run, "verify", "--journal")
     assert done.exit_code == 2
     assert "user-management doctor" in done.output

@@ -39,6 +39,16 @@ async def test_an_equal_copy_is_proven(command: Command) -> None:
     assert "is what WorkOS says in the 40.0%" in await command.run("verify", "--share", "40%")
 
 
+async def test_what_workos_refuses_to_list_is_not_compared(command: Command, pool: Pool) -> None:
+    """It is said so, and everything else is proven; who names it has it asked for."""
+    await pool.execute("UPDATE backfills SET left_out = '{groups,connections}'")
+    assert "WorkOS refuses to list them: connections, groups." in await command.run("verify")
+    await command.run("verify", "groups")
+    runs = await pool.fetch("SELECT resources FROM verifications WHERE kind = 'asked' ORDER BY id")
+    assert ["groups" in run["resources"] for run in runs] == [False, True]
+    assert "users" in runs[0]["resources"]
+
+
 async def test_a_difference_is_told_repaired_and_gone(command: Command, pool: Pool) -> None:
     """Exit 3 while it is there; the plan is shown; afterwards journal and tables are one."""
     sql = (

@@ -77,6 +77,12 @@ def test_a_key_of_the_shell_reaches_those_who_need_it(compose: tuple[str, ...]) 
     assert {name for name, service in services.items() if "hunter2" in json.dumps(service)} == {"api", "listener"}
 
 
+def test_who_may_ask_can_be_said_in_the_shell_too(compose: tuple[str, ...]) -> None:
+    """With a key of the shell alone the API would refuse to start, for nobody could ask it."""
+    services = stack(compose, ("key",), USER_MANAGEMENT_API_KEYS="billing:read:0f")
+    assert services["api"]["environment"]["USER_MANAGEMENT_API_KEYS"] == "billing:read:0f"
+
+
 def test_two_workos_never_share_a_database(compose: tuple[str, ...]) -> None:
     """With a key the database lies on another volume, of another name in the service: only that moves one that runs."""
     keys: list[dict[str, str]] = [{}, {"USER_MANAGEMENT_WORKOS_API_KEY": "sk_1"}]

@@ -29,9 +29,11 @@ def answering(status: int, body: str) -> Iterator[str]:
     with HTTPServer(("127.0.0.1", 0), Answer) as server:
         thread = Thread(target=server.serve_forever, args=(0.01,))
         thread.start()
-        yield f"http://127.0.0.1:{server.server_port}/api/ready"
-        server.shutdown()
-        thread.join()
+        try:
+            yield f"http://127.0.0.1:{server.server_port}/api/ready"
+        finally:
+            server.shutdown()
+            thread.join()
 
 
 def asked(*arguments: str) -> tuple[int, str, str]:

@@ -54,9 +54,10 @@ async def test_it_leaves_when_told_to(database_url: str, pool: Pool, number: sig
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
 async def test_it_leaves_while_it_waits_for_the_database(number: signal.Signals) -> None:
-    """With exit status 0, and long before it would have looked again."""
-    hour = {"backoff_initial": "3600", "backoff_max": "3600", "log_level": "warning"}
-    environment = processes.settings("postgresql://nobody@127.0.0.1:1/none", "http://127.0.0.1:1", **hour)
+    """With exit status 0, and without a traceback."""
+    environment = processes.settings(
+        "postgresql://nobody@127.0.0.1:1/none", "http://127.0.0.1:1", log_level="warning"
+    )  # fmt: skip
     process = await processes.start("user_management.listener", environment=environment, silent=False)
     await processes.says(process, "database.waiting")
     process.send_signal(number)

@@ -10,7 +10,7 @@ import pytest
 
 from user_management.db import jsontext
 from user_management.db.session import Connection, Pool
-from user_management.journal import verifications
+from user_management.journal import verifications, watch
 from user_management.journal.verifications import ASKED, ROLLING, Finding, Verification, VerificationMoved
 from user_management.listener import repair, suspects, verify
 from user_management.listener.worker import Listener
@@ -44,12 +44,21 @@ async def found(pool: Pool, run: Verification) -> list[Finding]:
         return await verifications.findings(connection, run)
 
 
+WHOLE = {one.name for one in catalog.resources() if not one.listing.partial}
+"""Of the others the copy holds what WorkOS does not list, and what is not listed is not compared."""
+
+
+async def held(pool: Pool) -> int:
+    """How many objects the copy has of what WorkOS lists whole."""
+    return sum([len(await copies.live(pool, name)) for name in WHOLE])
+
+
 async def counts(pool: Pool, run: Verification) -> dict[str, int]:
-    """How many objects of a run stood how."""
+    """How many objects of what WorkOS lists whole stood how in a run."""
     async with pool.acquire() as connection:
         pages = await verifications.pages(connection, run)
     total: dict[str, int] = {}
-    for page in pages:
+    for page in (one for one in pages if one["resource"] in WHOLE):
         for standing, count in jsontext.loads(page["counts"]).items():
             total[standing] = total.get(standing, 0) + count
     return total
@@ -67,8 +76,7 @@ async def tamper(pool: Pool, table: str, **fields: Any) -> str:
 async def test_an_equal_copy_is_called_equal(followed: Listener, pool: Pool) -> None:
     """Every object of every resource is compared, and nothing is accused."""
     run = await verified(followed)
-    held = sum([len(await copies.live(pool, one.name)) for one in catalog.resources()])
-    assert await counts(pool, run) == {"equal": held}
+    assert await counts(pool, run) == {"equal": await held(pool)}
     assert not await found(pool, run)
 
 
@@ -113,8 +121,7 @@ async def test_what_moves_meanwhile_is_never_accused(followed: Listener, pool: P
 async def test_a_share_is_a_part_of_it(followed: Listener, pool: Pool) -> None:
     """A tenth of the parts, the same for the same run; nothing is accused for not being looked at."""
     run = await verified(followed, share=0.3)
-    held = sum([len(await copies.live(pool, one.name)) for one in catalog.resources()])
-    assert sum((await counts(pool, run)).values()) < held
+    assert sum((await counts(pool, run)).values()) < await held(pool)
     assert not await found(pool, run)
 
 
@@ -128,8 +135,7 @@ async def test_an_interrupted_run_goes_on(followed: Listener, pool: Pool) -> Non
     assert again == run
     while run.finished_at is None:
         run = await verify.advance(pool, followed.workos, resources, run, pages=3, hold_back=0.0)
-    held = sum([len(await copies.live(pool, one.name)) for one in resources])
-    assert sum((await counts(pool, run)).values()) == held
+    assert sum((await counts(pool, run)).values()) == await held(pool)
 
 
 async def test_a_repair_goes_through_the_journal(followed: Listener, pool: Pool, local: LocalWorkOS) -> None:
@@ -191,6 +197,22 @@ async def test_a_smaller_run_takes_nothing_back(followed: Listener, pool: Pool) 
         assert (await verifications.oldest_of_all(connection)).keys() == {one.name for one in catalog.resources()}
 
 
+async def test_what_was_verified_by_hand_once_is_not_overdue_for_ever(
+    followed: Listener, pool: Pool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The gauge behind the alarm shows what the listener compares by itself, and so can bring up to date."""
+    monkeypatch.setattr(watch, "seen", watch.Seen())
+    await verified(followed)
+    rolling = [one for one in catalog.resources() if one.listing.wanted]
+    for compared in (rolling, rolling[:-1]):  # from the second run on, WorkOS refuses to list the last
+        run = await verify.begin(pool, compared, kind=ROLLING, share=1.0)
+        while run.finished_at is None:
+            run = await verify.advance(pool, followed.workos, compared, run, pages=50, hold_back=0.0)
+        async with pool.acquire() as connection:
+            await watch.look(connection, 30.0)
+        assert watch.seen.verified.keys() == {one.name for one in compared}
+
+
 async def test_a_run_that_another_replaced_says_so(followed: Listener, pool: Pool) -> None:
     """It neither goes on for ever nor writes into the other's."""
     resources = catalog.resources()
@@ -223,10 +245,10 @@ async def test_the_oldest_verification_is_never_called_younger(followed: Listene
 
 async def unreached(connection: Connection, run: Verification) -> int:
     """How many partitions of the memberships a run has yet to finish."""
-    if run.resource == "":
-        return 0
-    if run.resource != "organization_memberships":
-        return 1
+    names = [*run.resources, ""]
+    ahead = names.index("organization_memberships") - names.index(run.resource)
+    if ahead != 0:
+        return int(ahead > 0)
     found: int = await connection.fetchval(
         "SELECT count(*) FROM verified WHERE resource = $1 AND verification_id <> $2 AND partition >= $3",
         run.resource, run.id, run.partition,

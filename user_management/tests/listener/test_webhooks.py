@@ -14,6 +14,7 @@ from user_management.journal import entries, webhooks
 from user_management.listener import webhooks as listening
 from user_management.listener.burst import MOST, Burst
 from user_management.listener.worker import Listener
+from user_management.mirror import users
 from user_management.mirror.engine import catalog, provisional
 from user_management.tests.listener.test_daemon import cut, equal, ready, running
 from user_management.tests.support import copies
@@ -108,7 +109,7 @@ async def test_what_the_feed_never_brings_is_given_up(listener: Listener, local:
     await announce(listener.pool, {"id": "event_x", "event": "user.updated", "created_at": at, "data": forged})
     assert (await copies.live(listener.pool, "users"))[user["id"]]["first_name"] == "Forged"
     assert await overdue_is_told(listener) == [("webhook.unconfirmed", "error", "event_x")]
-    await copies.assert_equal_to_source(listener.pool, local)
+    copies.assert_equal(users.resource, await copies.live(listener.pool, "users"), await local.objects("users"))
     await copies.assert_equal_to_journal(listener.pool)
     assert await listener.pool.fetchval("SELECT count(*) FROM provisional") == 0
     assert await overdue(listener) == 0
@@ -135,6 +136,38 @@ async def test_what_is_gone_is_deleted_if_it_was_here(listener: Listener, local:
     gone = await listener.pool.fetch("SELECT id FROM users WHERE deleted_at IS NOT NULL")
     assert [row["id"] for row in gone] == ([user["id"]] if known else [])
     await copies.assert_equal_to_journal(listener.pool)
+
+
+async def keys_of_both(local: LocalWorkOS) -> list[dict[str, Any]]:
+    """A key of an organization, and one of a user in it."""
+    user, there = await local.user(), await local.organization()
+    await local.membership(user, there)
+    own = await local.call("POST", f"/organizations/{there['id']}/api_keys", {"name": "Own"})
+    body = {"name": "Hers", "organization_id": there["id"]}
+    return [own, await local.call("POST", f"/user_management/users/{user['id']}/api_keys", body)]
+
+
+async def test_what_no_list_shows_is_not_gone(listener: Listener, pool: Pool, local: LocalWorkOS) -> None:
+    """WorkOS lists active sessions, and perhaps not every API key: that one is not listed ends nobody's."""
+    await copies.begin(listener)
+    keys = await keys_of_both(local)
+    user = await local.user("grace@example.com", password="correct-horse-battery")
+    await local.sign_in(user["email"], "correct-horse-battery")
+    await copies.drain(listener)
+    [session] = await copies.live(pool, "sessions")
+    await local.call("POST", "/user_management/sessions/revoke", {"session_id": session})
+    told = [event for event in await feed(local) if event["event"] == "session.revoked"]
+    for key in keys:
+        body = (await copies.live(pool, "api_keys"))[key["id"]]
+        told.append({**told[0], "id": f"event_{key['id']}", "event": "api_key.updated", "data": body})
+    await announce(pool, *told)
+    assert await overdue(listener) == 3
+    assert (await copies.live(pool, "api_keys")).keys() == {key["id"] for key in keys}
+    assert list(await copies.live(pool, "sessions")) == [session]
+    await pool.execute("UPDATE cursor SET drained_at = NULL")
+    await copies.drain(listener)
+    assert (await copies.live(pool, "sessions"))[session]["status"] == "revoked"
+    await copies.assert_equal_to_journal(pool)
 
 
 async def test_what_was_given_up_may_still_be_confirmed(listener: Listener, pool: Pool, local: LocalWorkOS) -> None:

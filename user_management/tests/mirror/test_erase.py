@@ -6,8 +6,9 @@ import pytest
 
 from user_management.db import schema
 from user_management.db.session import Pool, transaction
-from user_management.journal import entries, verifications
+from user_management.journal import entries, verifications, writes
 from user_management.journal.verifications import ASKED
+from user_management.journal.writes import Reply, Request
 from user_management.listener import backfills, verify
 from user_management.listener.worker import Listener
 from user_management.mirror.engine import catalog, erase
@@ -120,6 +121,7 @@ async def test_erasing_twice_cleans_what_came_back(pool: Pool, ada: dict[str, An
     """Whoever was erased is known by their id, and can be erased again."""
     await erased(pool, ada)
     await pool.execute("INSERT INTO backfill_seen VALUES (1, 'users', $1)", ada["id"])
+    await pool.execute("INSERT INTO soft_deletions (user_id, owner, leased_until) VALUES ($1, '', now())", ada["id"])
     await erased(pool, ada)
     assert names(await dump(pool), ada) == []
 
@@ -191,3 +193,47 @@ async def test_a_verification_misses_nobody_who_was_erased(
         found = await verifications.findings(connection, run)
     assert {one.standing for one in found} <= {"volatile"}
     assert names(await dump(pool), ada) == []
+
+
+async def test_whatever_is_a_persons_goes_with_them(
+    pool: Pool, listener: Listener, local: LocalWorkOS, ada: dict[str, Any]
+) -> None:
+    """Sessions, invitations to their address, API keys, and who has their address in a directory."""
+    there = (await local.organization("Engines"))["id"]
+    await local.membership(ada, {"id": there})
+    key = {"name": "Hers", "organization_id": there}
+    await local.call("POST", f"/user_management/users/{ada['id']}/api_keys", key)
+    await local.call("POST", "/user_management/invitations", {"email": "ada@example.com", "organization_id": there})
+    directory = await local.call("POST", "/_sandbox/directories", {"organization_id": there})
+    path = f"/_sandbox/directories/{directory['id']}"
+    person = {"idp_id": "1", "email": "Countess@example.com", "first_name": "Ada", "last_name": "Lovelace"}
+    pushed = await local.call("PUT", f"{path}/users", person)
+    group = await local.call("PUT", f"{path}/groups", {"idp_id": "2", "name": "Poets"})
+    await local.call("PUT", f"/_sandbox/directory_groups/{group['id']}/users/{pushed['id']}")
+    await copies.drain(listener)
+    before = {one.name: len(await copies.live(pool, one.name)) for one in catalog.resources()}
+    await erased(pool, ada)
+    gone = {one.name: before[one.name] - len(await copies.live(pool, one.name)) for one in catalog.resources()}
+    assert gone["sessions"] >= 1
+    assert (gone["invitations"], gone["api_keys"], gone["directory_users"]) == (1, 1, 1)
+    assert names(await dump(pool), ada) == []
+    await copies.assert_equal_to_journal(pool)
+
+
+async def test_no_answer_and_no_reserved_name_stays(
+    pool: Pool, listener: Listener, local: LocalWorkOS, ada: dict[str, Any]
+) -> None:
+    """Whom a sealed answer is about nobody can see: each is forgotten, but not that it was asked for."""
+    await local.call("PUT", f"/user_management/users/{ada['id']}", {"metadata": {"username": "Countess"}})
+    await copies.drain(listener)
+    await pool.execute("INSERT INTO usernames VALUES ('countess', 'a', now()), ('byron', 'b', now())")
+    for key, body in (("sealed", "sealed:AAAA"), ("open", "{}")):
+        request = Request(key, "POST /api/auth/login", "")
+        async with transaction(pool) as connection:
+            turn = await writes.claim(connection, request, seconds=0)
+            assert turn
+            await writes.finish(connection, turn, Reply(200, {}, body))
+    await erased(pool, ada)
+    assert await pool.fetchval("SELECT array_agg(name) FROM usernames") == ["byron"]
+    kept = {row["key"]: (row["state"], row["body"]) for row in await pool.fetch("SELECT key, state, body FROM writes")}
+    assert kept == {"sealed": ("unknown", None), "open": ("done", "{}")}

@@ -28,6 +28,12 @@ def test_a_signal_ends_it(end: signal.Signals) -> None:
     assert (rest, process.returncode) == ("", 0)
 
 
+def test_nobody_waits_for_cryptography() -> None:
+    """It is there when the first token is signed, not before: a start stays quick."""
+    code = "import sys, user_management.sandbox.__main__; sys.exit('cryptography' in sys.modules)"
+    assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0  # noqa: S603 - our own words
+
+
 def test_help_names_every_fault() -> None:
     """What can be asked for is in --help."""
     text = CliRunner().invoke(cli, ["--help"], env={"COLUMNS": "200"}).output

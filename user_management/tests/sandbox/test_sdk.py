@@ -79,7 +79,7 @@ async def test_roles_and_sessions(workos: WorkOS) -> None:
 
 async def test_events(crowd: WorkOS) -> None:
     """The typed feed understands every event of much activity."""
-    crowd.app.state.activity.burst(500)
+    crowd.app.state.activity.burst(700)
     kinds = f"{EVENTS},{ORGANIZATION_EVENTS},{MEMBERSHIP_EVENTS}".split(",")
     page = await sdk(crowd).events.list_events(events=kinds, limit=100)
     events = [event async for event in page.auto_paging_iter()]

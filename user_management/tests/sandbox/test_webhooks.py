@@ -1,4 +1,5 @@
 import json
+from contextlib import closing
 
 import httpx
 import pytest
@@ -58,10 +59,10 @@ async def test_the_signature_is_one_that_the_sdk_accepts(
     monkeypatch.setattr("time.time", lambda: moment)
     await deliver(workos, posts)
     request = posts.calls.last.request
-    client = sdk.WorkOSClient(api_key="sk_test", client_id="client_test")
-    client.webhooks.verify_header(
-        event_body=request.content, event_signature=request.headers["WorkOS-Signature"], secret=SECRET
-    )
+    with closing(sdk.WorkOSClient(api_key="sk_test", client_id="client_test")) as client:
+        client.webhooks.verify_header(
+            event_body=request.content, event_signature=request.headers["WorkOS-Signature"], secret=SECRET
+        )
 
 
 async def test_what_goes_wrong_goes_wrong_by_seed(workos: WorkOS, posts: respx.MockRouter) -> None:

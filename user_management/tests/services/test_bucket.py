@@ -33,6 +33,8 @@ def holding(tokens: float, **more: object) -> Bucket:
         (100, Priority.WRITE, 10, 10),
         (100, Priority.VERIFY, 50, 40),
         (60, Priority.VERIFY, 5, 0),
+        (81, Priority.STRANGER, 5, 1),
+        (80, Priority.STRANGER, 5, 0),
         (41, Priority.BACKFILL, 20, 1),
         (40, Priority.BACKFILL, 20, 0),
         (40, Priority.TAIL, 20, 20),
@@ -44,7 +46,7 @@ def holding(tokens: float, **more: object) -> Bucket:
     ],
 )
 def test_who_goes_before_finds_something_left(tokens: float, priority: Priority, ask: int, count: int) -> None:
-    """A backfill or a verification empties no bucket that the tail or a user's write drinks from."""
+    """A stranger, a backfill or a verification empties no bucket that the tail or a user's write drinks from."""
     after, granted = buckets.grant(holding(tokens), NOON, PLAN, priority, ask)
     assert (granted.count, granted.wait > 0) == (count, count == 0)
     assert after.tokens == tokens - count

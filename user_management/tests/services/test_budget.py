@@ -14,6 +14,7 @@ from user_management.services.workos import client, commands
 from user_management.services.workos.bucket import Plan, Priority
 from user_management.services.workos.budget import Budget
 from user_management.services.workos.client import WorkOS
+from user_management.services.workos.commands import users
 from user_management.services.workos.errors import Refused, SlowDown, WorkOSUnavailable
 from user_management.telemetry import metrics
 from user_management.tests.services.conftest import KEY, URL
@@ -93,7 +94,7 @@ async def test_a_quota_is_no_matter_of_pace(pool: Pool, router: respx.MockRouter
     router.route().mock(return_value=httpx.Response(429, json={"code": "daily_quota_exceeded", "message": "enough"}))
     async with httpx.AsyncClient() as http:
         with pytest.raises(Refused):
-            await commands.send(remote(http, process(pool)), commands.create_user, {"email": "ada@example.com"})
+            await commands.send(remote(http, process(pool)), users.create, {"email": "ada@example.com"})
     assert await pool.fetchval("SELECT blocked_until IS NULL AND pace = 1 FROM budget")
 
 

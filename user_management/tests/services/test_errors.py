@@ -1,6 +1,7 @@
 """What WorkOS answers instead of what was asked for, and what that means to us."""
 
-from collections.abc import Mapping
+import traceback
+from collections.abc import Iterator, Mapping
 from datetime import UTC, datetime, timedelta
 from email.utils import format_datetime
 from typing import Any
@@ -21,6 +22,7 @@ from user_management.services.workos.errors import (
 from user_management.tests.services.conftest import KEY, Answer
 
 USERS = ("user_management", "users")
+SENT = {"password": "hunter2"}
 
 TAKEN = {"code": "email_not_available", "message": "This email is not available."}
 FIELD = {"field": "email", "code": "required"}
@@ -94,6 +96,7 @@ async def test_a_refusal_without_json_still_is_one(text: str, remote: WorkOS, an
         (401, {"message": "Could not authorize the request.", "code": "unauthorized"}),
         (401, {"error": "invalid_client", "error_description": "Invalid client secret."}),
         (401, None),
+        (400, {"error": "invalid_client", "error_description": "Invalid client ID or secret."}),
         (403, {"message": "Forbidden"}),
         (403, {"message": "Forbidden", "code": "unauthorized"}),
         (403, {"error": "Forbidden", "message": "Not in this plan."}),
@@ -114,7 +117,8 @@ async def test_a_403_with_a_code_is_the_callers(code: str, remote: WorkOS, answe
     with pytest.raises(Refused) as raised:
         await remote.request("post", USERS, body={})
     assert (raised.value.refusal.status, raised.value.refusal.code) == (403, code)
-    assert "pat_1" not in str(raised.value)
+    assert raised.value.refusal.more == {"pending_authentication_token": "pat_1"}
+    assert "pat_1" not in str(raised.value) + repr(raised.value) + repr(raised.value.refusal)
 
 
 async def test_a_404_in_the_words_of_workos_is_not_found(remote: WorkOS, answer: Answer) -> None:
@@ -154,6 +158,15 @@ async def test_a_429_asks_to_wait(
     with pytest.raises(WorkOSUnavailable) as raised:
         await remote.request("post", USERS, body={})
     assert raised.value.retry_after == seconds
+
+
+async def test_a_429_about_one_person_is_the_callers(remote: WorkOS, answer: Answer) -> None:
+    """Whoever guesses passwords slows down nobody but themselves."""
+    answer(429, json={"code": "rate_limit_exceeded", "message": "Slow down."}, headers={"Retry-After": "30"})
+    with pytest.raises(Refused) as raised:
+        await remote.ask("post", ("user_management", "authenticate"), body={}, personal=True)
+    found = raised.value.refusal
+    assert (found.status, found.code, found.retry_after) == (429, "rate_limit_exceeded", 30.0)
 
 
 async def test_retry_after_may_be_a_date(remote: WorkOS, answer: Answer) -> None:
@@ -240,6 +253,24 @@ async def test_no_error_tells_a_secret(method: str, status: int, remote: WorkOS,
     with pytest.raises(Exception, match="WorkOS") as raised:
         await remote.request(method, USERS, body={"password": "hunter2"})
     assert not [secret for secret in (KEY, "hunter2", "tok_1", "tok_2") if secret in str(raised.value)]
+
+
+@pytest.mark.parametrize("status", [400, 401, 403, 404, 409, 422, 429, 500])
+async def test_no_cause_tells_a_secret(status: int, remote: WorkOS, answer: Answer) -> None:
+    """Whoever logs an error logs where it came from: nothing of what was sent or answered hangs on it."""
+    answer(status, json={"message": "No.", "value": "sk_live_1", "pending": {"code": "123456"}})
+    with pytest.raises(Exception, match="WorkOS") as raised:
+        await remote.request("post", USERS, body=SENT)
+    told = "".join(traceback.format_exception(raised.value)) + "".join(map(repr, chain(raised.value)))
+    assert not [secret for secret in (KEY, "hunter2", "sk_live_1", "123456") if secret in told]
+    assert f": {status}, request" in told
+
+
+def chain(error: BaseException | None) -> Iterator[object]:
+    """An error, what it holds, and all that led to it."""
+    while error is not None:
+        yield from (error, vars(error))
+        error = error.__cause__ or error.__context__
 
 
 @pytest.mark.parametrize("status", [301, 302, 303, 307, 308, 304])

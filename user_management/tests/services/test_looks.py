@@ -9,7 +9,7 @@ import pytest
 from user_management.journal.timestamps import render
 from user_management.services.workos import commands, looks
 from user_management.services.workos.client import WorkOS
-from user_management.services.workos.commands import create_user
+from user_management.services.workos.commands import users
 from user_management.services.workos.looks import SKEW, Place
 from user_management.tests.services.conftest import Answer
 
@@ -41,18 +41,18 @@ def test_what_counts_as_made(changes: dict[str, Any], place: Place) -> None:
 
 def test_a_user_shows_in_two_places() -> None:
     """Under its external id, if it was given one, and under its address as WorkOS stores it."""
-    traces = list(create_user.traces({**ADA, "external_id": "customer/1"}))
+    traces = list(users.create.traces({**ADA, "external_id": "customer/1"}))
     assert [(trace.by, trace.path[-1], trace.params) for trace in traces] == [
         ("external_id", "customer/1", None), ("email", "users", {"email": "ada@example.com"}),
     ]  # fmt: skip
-    assert [trace.by for trace in create_user.traces(ADA)] == ["email"]
+    assert [trace.by for trace in users.create.traces(ADA)] == ["email"]
 
 
 @pytest.mark.parametrize("told", [{"status": 500}, {"status": 401}, {"json": {}}, {"error": httpx.ReadTimeout("slow")}])
 async def test_a_look_that_fails_says_so(told: dict[str, Any], remote: WorkOS, answer: Answer) -> None:
     """Whoever cannot see does not say that there is nothing."""
     answer(**told)
-    seen = await looks.look(remote, create_user, ADA, since=NOW)
+    seen = await looks.look(remote, users.create, ADA, since=NOW)
     assert (seen.made, seen.places, seen.whole) == (None, {"email": Place.SILENCE}, False)
 
 

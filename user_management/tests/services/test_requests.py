@@ -7,6 +7,7 @@ import pytest
 
 from user_management.services.workos import client, commands
 from user_management.services.workos.client import WorkOS
+from user_management.services.workos.commands import users
 from user_management.services.workos.errors import ObjectNotFound, OutcomeUnknown, Refused, WorkOSUnavailable
 from user_management.tests.services.conftest import KEY, URL, Answer
 
@@ -93,7 +94,7 @@ async def test_an_answer_that_is_no_object_is_empty(body: dict[str, Any], remote
 async def test_a_user_is_created(status: int, remote: WorkOS, answer: Answer) -> None:
     """The reply to a write is the object, as WorkOS worded it, with what we do not know in it."""
     answer(status, json={"id": "user_1", "new_field": [1]})
-    assert await commands.send(remote, commands.create_user, {"email": "a@b.c"}) == {"id": "user_1", "new_field": [1]}
+    assert (await commands.send(remote, users.create, {"email": "a@b.c"})).made == {"id": "user_1", "new_field": [1]}
 
 
 @pytest.mark.parametrize(
@@ -115,7 +116,7 @@ async def test_a_write_whose_reply_cannot_be_read(body: dict[str, Any], remote: 
     """A success without an object may have created one; it is not sent again."""
     route = answer(201, **body)
     with pytest.raises(OutcomeUnknown):
-        await commands.send(remote, commands.create_user, {"email": "ada@example.com"})
+        await commands.send(remote, users.create, {"email": "ada@example.com"})
     assert route.call_count == 1
 
 
@@ -133,4 +134,4 @@ async def test_nothing_is_answered_by_a_machine_that_is_not_there() -> None:
     async with httpx.AsyncClient() as http:
         nobody = client.over(http, api_key=KEY, client_id="", base_url="http://127.0.0.1:1", seconds=5)
         with pytest.raises(WorkOSUnavailable, match=r"cannot be reached at http://127\.0\.0\.1:1: "):
-            await commands.send(nobody, commands.create_user, {"email": "ada@example.com"})
+            await commands.send(nobody, users.create, {"email": "ada@example.com"})

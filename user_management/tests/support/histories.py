@@ -89,9 +89,9 @@ class Copy:
     def write(table: dict[str, Row], folded: Folded) -> None:
         """What the store does with a fold."""
         table.update({key: folded.rows[key] for key in folded.changed})
-        for (by, parent), grave in folded.ended.items():
+        for (cascade, parent), grave in folded.ended.items():
             for key, row in table.items():
-                if row.body.get(by) == parent and row.deleted_at is None:
+                if row.body.get(cascade.by) == parent and row.deleted_at is None:
                     table[key] = replace(row, deleted_at=grave.deleted_at, position=grave.position)
 
     def user(self, key: str = "user_1") -> Row:

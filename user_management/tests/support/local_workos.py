@@ -8,6 +8,7 @@ from typing import Any
 
 import httpx
 
+from user_management.mirror.engine import catalog
 from user_management.sandbox.application import create_app
 from user_management.sandbox.config import Config
 from user_management.services.workos import client
@@ -103,8 +104,14 @@ class LocalWorkOS:
         answer = await self.call("POST", "/_sandbox/events", event)
         return str(answer["id"])
 
-    async def objects(self, kind: str) -> dict[str, dict[str, Any]]:
-        """Everything of a kind that the local WorkOS holds, by id, in the words of its events."""
-        answer = await self.http.get(f"/_sandbox/objects/{kind}")
-        answer.raise_for_status()
-        return {found["id"]: found for found in map(json.loads, answer.text.splitlines())}
+    async def objects(self, name: str) -> dict[str, dict[str, Any]]:
+        """Everything of a resource that the local WorkOS holds, by the ids of its rows, in the words of its events."""
+        resource = catalog.by_name(name)
+        assert resource is not None
+        if name == "roles":
+            found: list[dict[str, Any]] = (await self.call("GET", "/authorization/roles"))["data"]
+        else:
+            answer = await self.http.get(f"/_sandbox/objects/{name}")
+            answer.raise_for_status()
+            found = [json.loads(line) for line in answer.text.splitlines()]
+        return {str(resource.name_of(one)): one for one in found}

@@ -18,6 +18,7 @@ from user_management.tests.support.waiting import PATIENCE
 from user_management.web import application, connections
 from user_management.web.lifespan import Options
 
+CLIENT = "client_sandbox"
 NOBODY = {"object": "list", "data": [], "list_metadata": {"before": None, "after": None}}
 START = datetime(2026, 1, 1, tzinfo=UTC)
 
@@ -36,7 +37,8 @@ def serve(database_url: str, pool: Pool, monkeypatch: pytest.MonkeyPatch) -> Ser
 
     @asynccontextmanager
     async def served(http: httpx.AsyncClient | None = None, **options: Any) -> AsyncIterator[httpx.AsyncClient]:
-        given = {"database_url": database_url, "workos_api_key": KEY, "workos_base_url": URL, **options}
+        whose = {"workos_api_key": KEY, "workos_client_id": CLIENT, "workos_base_url": URL}
+        given = {"database_url": database_url, **whose, "open": True, **options}
         app = application.create_app(Options(**given), http=http)
         async with (
             app.router.lifespan_context(app),
@@ -94,7 +96,11 @@ def made(kind: str, number: int, fields: dict[str, Any]) -> dict[str, Any]:
         "organization_membership": {"user_id": "user_0000", "organization_id": "organization_0000", "status": "active"},
     }
     base: dict[str, Any] = {"object": kind, "id": f"{kind}_{number:04}", "created_at": at, "updated_at": at}
-    return base | kinds[kind] | {key: value.format(number) for key, value in fields.items()}
+    return (
+        base
+        | kinds.get(kind, {})
+        | {key: value.format(number) if isinstance(value, str) else value for key, value in fields.items()}
+    )
 
 
 def event(kind: str, data: dict[str, Any]) -> dict[str, Any]:
@@ -111,6 +117,18 @@ async def place(pool: Pool, *, drained: float | None = None, ready: bool = True)
             await cursor.drained(connection, now - timedelta(seconds=drained))
         if ready:
             await cursor.ready(connection, now)
+
+
+async def complete(pool: Pool, *left_out: str) -> None:
+    """Let a backfill have listed everything but what was left out, and all events be followed."""
+    types = sorted({kind for resource in catalog.resources() for kind in resource.events})
+    async with transaction(pool) as connection:
+        await cursor.ensure(connection)
+        await connection.execute("UPDATE cursor SET event_types = $1", types)
+        await connection.execute(
+            "INSERT INTO backfills (phase, unfinished, start_position, left_out) VALUES ('done', false, 0, $1)",
+            list(left_out),
+        )
 
 
 def ids(answer: httpx.Response) -> list[str]:

@@ -12,16 +12,17 @@ from user_management.db import session
 from user_management.db.session import Pool
 from user_management.errors import Misconfigured, Wait
 from user_management.mirror.engine import read
+from user_management.services.workos.errors import Refused, refusal
 from user_management.tests.support.waiting import PATIENCE, blocked, until
 from user_management.tests.web.conftest import Serve
 from user_management.web import connections, problems
-from user_management.web.errors import explain, retry_after
+from user_management.web.errors import explain, of_refusal, retry_after
 from user_management.web.problems import KINDS
 
 
 async def test_unknown_addresses_and_methods_are_problems(api: httpx.AsyncClient) -> None:
     """A wrong address and a wrong method are told as problems, with what is allowed."""
-    nowhere, wrong = await api.get("/api/nowhere"), await api.delete("/api/users/user_1")
+    nowhere, wrong = await api.get("/api/nowhere"), await api.delete("/api/check")
     assert (nowhere.status_code, nowhere.json()["type"]) == (404, "/api/problems/no-route")
     assert (wrong.status_code, wrong.json()["type"], wrong.headers["Allow"]) == (
         405, "/api/problems/method-not-allowed", "GET",
@@ -146,6 +147,24 @@ def test_families_of_errors_have_statuses(error: Exception, status: int) -> None
     problem = explain(error)
     assert problem.status == status
     assert "secret" not in str(problem)
+
+
+def test_what_else_a_refusal_says_is_told_without_secrets_unless_asked_for() -> None:
+    """Whoever signs in is told the token that leads on; WorkOS's keys never stand in for ours."""
+    body = {"message": "More.", "code": "mfa_challenge", "pending_authentication_token": "pat_1", "status": "odd",
+            "user": {"id": "user_1"}}  # fmt: skip
+    error = Refused(refusal(403, body))
+    members = {"source": "workos", "code": "mfa_challenge", "user": {"id": "user_1"}}
+    whole, told = of_refusal(error, whole=True), explain(error)
+    assert whole.members == members | {"pending_authentication_token": "pat_1"}
+    assert told.members == members | {"pending_authentication_token": "[redacted]"}
+    assert told.status == 403
+
+
+@pytest.mark.parametrize(("status", "headers"), [(403, {}), (429, {"Retry-After": "3"})])
+def test_only_a_refusal_that_passes_says_when(status: int, headers: dict[str, str]) -> None:
+    """Waiting mends no other."""
+    assert explain(Refused(refusal(status, {"message": "No."}, retry_after=2.5))).headers == headers
 
 
 def test_retry_after_is_never_too_early() -> None:

@@ -13,8 +13,10 @@ from user_management.journal import writes
 from user_management.tests.support.local_workos import LocalWorkOS
 from user_management.tests.web.conftest import Serve, fields
 from user_management.tests.web.test_errors import shut
+from user_management.tests.web.test_keys import bearer, made
 from user_management.tests.web.test_writes import ADA, USER
 from user_management.web import ledger
+from user_management.web.scopes import Scope
 
 KEY = {"Idempotency-Key": "first-try"}
 
@@ -231,3 +233,17 @@ async def test_what_made_an_object_can_be_forgotten(api: httpx.AsyncClient, pool
     async with pool.acquire() as connection:
         await writes.forget(connection, user["id"])
     assert await pool.fetchval("SELECT count(*) FROM writes") == 0
+
+
+async def test_a_key_is_its_own_for_each_credential(serve: Serve, local: LocalWorkOS) -> None:
+    """Nobody is told another's secret, nor kept from a key, by naming theirs; a repeat of one's own is answered."""
+    path = f"/api/organizations/{(await local.organization())['id']}/api_keys"
+    secrets, known = zip(*(made(name, Scope.WRITE) for name in ("one", "other")), strict=True)
+    async with serve(local.http, open=False, api_keys=known) as api:
+        answers = [
+            await api.post(path, json={"name": "Production"}, headers={**KEY, **bearer(secret)})
+            for secret in (*secrets, *secrets)
+        ]
+    values = [answer.json()["value"] for answer in answers]
+    assert values[0] != values[1]
+    assert values[:2] == values[2:]

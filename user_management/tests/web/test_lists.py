@@ -2,7 +2,6 @@ import httpx
 import pytest
 
 from user_management.db.session import Pool
-from user_management.mirror.engine import catalog
 from user_management.tests.web.conftest import Tell, fields, ids
 
 
@@ -60,14 +59,6 @@ async def test_objects_are_served_as_workos_words_them(api: httpx.AsyncClient, t
     assert (await api.get("/api/users")).json()["data"] == [user]
     assert (await api.get(f"/api/users/{user['id']}")).json() == user
     assert (await api.get("/api/users/external_id/customer%2F0")).json() == user
-
-
-@pytest.mark.parametrize("name", [resource.name for resource in catalog.resources()])
-async def test_every_resource_is_listed_and_found(api: httpx.AsyncClient, tell: Tell, name: str) -> None:
-    """A resource has its routes because it is a resource."""
-    told = await tell(name, 2)
-    assert ids(await api.get(f"/api/{name}")) == [told[1]["id"], told[0]["id"]]
-    assert (await api.get(f"/api/{name}/{told[0]['id']}")).json()["id"] == told[0]["id"]
 
 
 async def test_a_membership_embeds_what_is_true_today(api: httpx.AsyncClient, tell: Tell) -> None:

@@ -12,7 +12,7 @@ import structlog
 from user_management.db.session import Pool
 from user_management.journal.timestamps import render
 from user_management.tests.support.local_workos import LocalWorkOS
-from user_management.tests.web.conftest import Tell, ids
+from user_management.tests.web.conftest import NOBODY, Tell, ids
 from user_management.tests.web.test_writes import ADA, USER
 
 WRITES = "/user_management/users"
@@ -174,3 +174,23 @@ async def test_what_is_found_is_the_outcome_whoever_has_the_turn(
     first, second = [await afar.post("/api/users", json=ADA, headers=KEY) for _ in range(2)]
     assert (first.status_code, second.status_code, second.content) == (201, 201, first.content)
     assert second.headers["Idempotency-Replayed"] == "true"
+
+
+@pytest.mark.parametrize(
+    ("method", "path", "body"),
+    [
+        ("PUT", "/api/users/user_1/password", {"current_password": "old horse", "new_password": "new horse"}),
+        ("POST", "/api/users/user_1/soft-delete", None), ("POST", "/api/users/user_1/restore", None),
+        ("POST", "/api/auth/resend-verification", {"email": "ada@example.com"}),
+    ],
+)  # fmt: skip
+async def test_nothing_is_done_to_whom_workos_does_not_show(
+    afar: httpx.AsyncClient, remote: respx.MockRouter, method: str, path: str, body: Any
+) -> None:
+    """Where we have to ask for the user first, a page that is no answer says nothing of them, and nothing is sent."""
+    for look in (WRITES, f"{WRITES}/user_1"):
+        remote.get(look).respond(text="<html>Welcome</html>")
+    sent = remote.route(method__in=["POST", "PUT"]).respond(json=USER)
+    remote.get(path__regex=r".*").respond(json=NOBODY)
+    answer = await afar.request(method, path, json=body)
+    assert (answer.status_code, "Retry-After" in answer.headers, sent.call_count) == (503, True, 0)

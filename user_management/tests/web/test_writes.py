@@ -121,7 +121,7 @@ async def test_a_body_that_ends_early_is_the_callers_fault() -> None:
         return {"type": "http.disconnect"}
 
     with pytest.raises(Problem, match="ended before it was complete"):
-        await bodies.read(Request({"type": "http", "method": "POST", "headers": []}, cut_off))
+        await bodies.raw(Request({"type": "http", "method": "POST", "headers": []}, cut_off))
 
 
 async def test_secrets_of_a_reply_are_neither_served_nor_stored(

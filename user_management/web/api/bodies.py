@@ -4,6 +4,7 @@ from typing import Any
 
 from pydantic import BaseModel, ValidationError
 from starlette.requests import ClientDisconnect, Request
+from starlette.types import Message
 
 from user_management.db import jsontext
 from user_management.web import problems
@@ -11,25 +12,39 @@ from user_management.web.problems import Problem
 
 LIMIT = 1_000_000
 """The most bytes of a body."""
+LONGEST = 18
+"""Digits of a length that is worth reading as a number."""
 
 
-async def read(request: Request) -> dict[str, Any]:
-    """The JSON object a request carries; a problem when it is too large or something else."""
-    return parsed(await raw(request))
+def bounded(request: Request) -> Request:
+    """The request, of whose body nobody can read more than the limit; refused unread when it says that it is larger."""
+    announced = request.headers.get("Content-Length", "")
+    if announced.isascii() and announced.isdigit() and (len(announced) > LONGEST or int(announced) > LIMIT):
+        raise too_large()
+    size = 0
+
+    async def receive() -> Message:
+        nonlocal size
+        message = await request.receive()
+        size += len(message.get("body", b""))
+        if size > LIMIT:
+            raise too_large()
+        return message
+
+    return Request(request.scope, receive)
+
+
+def too_large() -> Problem:
+    """The problem of a body beyond the limit."""
+    return Problem(problems.TOO_LARGE, f"The request body is larger than {LIMIT} bytes.")
 
 
 async def raw(request: Request) -> bytes:
-    """The bytes a request carries; a problem when they are too many."""
-    chunks, size = [], 0
+    """The bytes a request carries, which its route has `bounded`; a problem when they are not all of them."""
     try:
-        async for chunk in request.stream():
-            size += len(chunk)
-            if size > LIMIT:
-                raise Problem(problems.TOO_LARGE, f"The request body is larger than {LIMIT} bytes.")
-            chunks.append(chunk)
+        return await request.body()
     except ClientDisconnect as error:
         raise problems.wrong("body", "ended before it was complete") from error
-    return b"".join(chunks)
 
 
 def parsed(text: bytes) -> dict[str, Any]:
@@ -49,6 +64,6 @@ def checked(model: type[BaseModel], body: dict[str, Any]) -> dict[str, Any]:
         model.model_validate(body, strict=True)
     except ValidationError as error:
         found = error.errors(include_url=False, include_input=False, include_context=False)
-        wrong = {".".join(str(part) for part in one["loc"]): one["msg"] for one in found}
+        wrong = {".".join(str(part) for part in one["loc"]): problems.plain(one["msg"]) for one in found}
         raise problems.invalid([{"field": field, "message": message} for field, message in wrong.items()]) from None
     return body

@@ -2,13 +2,14 @@
 
 from collections.abc import Iterable
 from functools import cache
-from typing import Any, Generic, TypeVar
+from typing import Any, Generic, Literal, TypeVar
 
 from fastapi.routing import APIRoute
 from pydantic import BaseModel, ConfigDict, create_model
 from starlette.responses import PlainTextResponse
 from starlette.routing import BaseRoute
 
+from user_management.db import jsontext
 from user_management.mirror.engine.resource import Resource
 from user_management.web import problems
 from user_management.web.api import parameters
@@ -25,23 +26,19 @@ FRESHNESS = {
     "Age": ("Whole seconds since then.", "1"),
     "Replica-Position": ("How much of the journal this resource has applied.", "6448"),
 }
+SAME = {"ETag": ("Stands for this content: send it as `If-None-Match`, and a 304 tells that nothing changed.",
+                 'W/"8c5a1f-4be1"')}  # fmt: skip
+LINKS = {"Link": ("The `first`, `prev` and `next` page (RFC 8288), relative to this one.",
+                  '<users?limit=10>; rel="first"')}  # fmt: skip
+HAL = "application/hal+json"
+LINES = "application/x-ndjson"
+UNCHANGED = {
+    "description": "Nothing changed since you were told the ETag you sent as `If-None-Match`; the headers say how old "
+    "that may be by now.",
+    "content": {},
+}
 EVERYWHERE = {"X-Request-ID": ("The id of the request in our log; yours, if you sent a sane one.", "9c1f…")}
 READ = (problems.INVALID, problems.DATABASE_AWAY)
-WRITE = (
-    problems.INVALID, problems.KEY_REUSED, problems.AT_WORK, problems.REFUSED, problems.TOO_LARGE,
-    problems.KEY_REFUSED, problems.WORKOS_AWAY, problems.DATABASE_AWAY, problems.UNKNOWN,
-)  # fmt: skip
-KEY = {
-    "name": "Idempotency-Key",
-    "in": "header",
-    "required": False,
-    "description": "A name of your own for this one request, such as a new UUID; nothing secret or personal. Whoever "
-    "repeats the request with it within 24 hours is told the first answer again, byte for byte, and nothing is done "
-    "twice. Another request under the same key is refused.",
-    "schema": {"type": "string", "minLength": 1, "maxLength": 255, "pattern": r"^[ -~]*[!-~][ -~]*$"},
-    "example": "7f3c1f6e-3b0e-4a52-9a4e-5d0d5a4f6c11",
-}
-REPLAYED = {"Idempotency-Replayed": ("`true` when this is the answer that was given before; else absent.", "true")}
 
 
 class Ends(BaseModel):
@@ -51,12 +48,19 @@ class Ends(BaseModel):
     after: str | None
 
 
+class Around(Ends):
+    """Where a page's neighbours begin, and how many objects all pages have if that was asked for."""
+
+    total_count: int | None = None
+    total_count_is: Literal["exact", "estimated"] | None = None
+
+
 class Listed(BaseModel, Generic[Shape]):
     """A page of a list, as WorkOS words it."""
 
     object: str = "list"
     data: list[Shape]
-    list_metadata: Ends
+    list_metadata: Around
 
 
 class Wrong(BaseModel):
@@ -83,27 +87,45 @@ class ProblemDocument(BaseModel):
 
 def of_list(resource: Resource) -> dict[str, Any]:
     """The description of a list."""
-    noun = words(resource.name)
-    example = {"object": "list", "data": [example_of(resource.shape)], "list_metadata": {"before": None, "after": None}}
+    noun, one = words(resource.name), example_of(resource.shape)
+    example = {"object": "list", "data": [one], "list_metadata": {"before": None, "after": None}}
+    found = answered("A page of the list.", example, FRESHNESS | SAME | LINKS)
+    shape = {"$ref": f"#/components/schemas/{page_model(resource.shape).__name__}"}
+    found["content"] |= {
+        HAL: {"schema": shape, "example": linked(example, resource, f"{resource.name}?limit=10")},
+        LINES: {"schema": {"type": "string"}, "example": f"{jsontext.dumps(one)}\n{jsontext.dumps(end(resource))}\n"},
+    }
     return {
         "name": f"list_{resource.name}",
         "operation_id": f"list_{resource.name}",
         "tags": [resource.name],
         "summary": f"List {noun}",
         "description": f"The {noun} of the copy, newest first unless told otherwise. To page, repeat the request with "
-        "`after` set to the `list_metadata.after` of the page before, until it is null. The last page costs what the "
-        "first does, and pages stay complete and disjoint while objects come and go.",
+        "`after` set to the `list_metadata.after` of the page before, until it is null, or follow `Link`. The last "
+        "page costs what the first does, and pages stay complete and disjoint while objects come and go.\n\n"
+        f"With `Accept: {HAL}` the list and its objects have `_links`. With `Accept: {LINES}` all of the list is sent "
+        "at once, an object a line, from one snapshot; filters, `order`, `include_deleted` and `after` apply. Its last "
+        'line is `{"object":"export_end",…,"count":n}`: without that line it is not all, and can be gone on with '
+        "`after`, the id of the last object that came.",
         "response_model": page_model(resource.shape),
-        "responses": {200: answered("A page of the list.", example, FRESHNESS), **failures(READ)},
+        "responses": {200: found, 304: unchanged(), **failures((*READ, problems.BUSY))},
         "openapi_extra": {"parameters": parameters.documented(parameters.page(resource))},
     }
 
 
-def of_one(resource: Resource, by: str) -> dict[str, Any]:
+def of_one(resource: Resource, by: str, *, expands: bool = False) -> dict[str, Any]:
     """The description of one object, looked up by one of its columns."""
     noun, example = words(resource.object), example_of(resource.shape)
-    path = {"name": by, "in": "path", "required": True, "schema": {"type": "string"}, "example": example.get(by)}
+    named = resource.name_of(example) if by == "id" else example.get(by)
+    path = {"name": by, "in": "path", "required": True, "schema": {"type": "string"}, "example": named}
     told = "its id" if by == "id" else "the id you gave it (`external_id`)"
+    found = answered(f"The {noun}.", example, FRESHNESS | SAME)
+    shape = {"$ref": f"#/components/schemas/{resource.shape.__name__}"}
+    found["content"][HAL] = {
+        "schema": shape,
+        "example": linked(example, resource, f"../{resource.name}/{resource.name_of(example)}"),
+    }
+    asked = parameters.Expanded if expands else parameters.Single
     return {
         "name": f"get_{resource.object}_by_{by}",
         "operation_id": f"get_{resource.object}_by_{by}",
@@ -111,37 +133,27 @@ def of_one(resource: Resource, by: str) -> dict[str, Any]:
         "summary": f"Get one {noun} by {'id' if by == 'id' else 'external id'}",
         "description": f"The {noun} with {told}, as WorkOS words it. A deleted one is a 404 that says when it was.",
         "response_model": resource.shape,
-        "responses": {
-            200: answered(f"The {noun}.", example, FRESHNESS),
-            **failures((problems.NOT_FOUND, *READ), FRESHNESS),
-        },
-        "openapi_extra": {"parameters": [path, *parameters.documented(parameters.Single)]},
+        "responses": {200: found, 304: unchanged(), **failures((problems.NOT_FOUND, *READ), FRESHNESS)},
+        "openapi_extra": {"parameters": [path, *parameters.documented(asked)]},
     }
 
 
-def of_create(resource: Resource, body: type[BaseModel]) -> dict[str, Any]:
-    """The description of a write that creates an object at WorkOS."""
-    noun, example = words(resource.object), example_of(resource.shape)
-    sent = {"application/json": {"schema": reference(body), "example": example_of(body)}}
-    location = {"Location": (f"Where the {noun} is.", f"/api/{resource.name}/{example['id']}")}
-    return {
-        "name": f"create_{resource.object}",
-        "operation_id": f"create_{resource.object}",
-        "tags": [resource.name],
-        "status_code": 201,
-        "summary": f"Create a {noun} at WorkOS",
-        "description": f"Sent to WorkOS once, with exactly the keys you sent. WorkOS's {noun} is in the copy before "
-        "you are answered. What WorkOS refuses comes back with its status, `code`, `errors` and words. When WorkOS "
-        f"does not answer, we look whether the {noun} is there, and answer with it. If it is not, a 504 says what was "
-        "looked for: the request may still be on its way. Repeat it with the same `Idempotency-Key`; without one, look "
-        "before you repeat it.",
-        "response_model": resource.shape,
-        "responses": {
-            201: answered(f"The {noun} WorkOS created.", example, location | REPLAYED),
-            **failures(WRITE, REPLAYED),
-        },
-        "openapi_extra": {"parameters": [KEY], "requestBody": {"required": True, "content": sent}},
-    }
+def linked(example: dict[str, Any], resource: Resource, to: str) -> dict[str, Any]:
+    """An example with its links."""
+    if example.get("object") != "list":
+        return example | {"_links": {"self": {"href": to}}}
+    data = [linked(one, resource, f"{resource.name}/{resource.name_of(one)}") for one in example["data"]]
+    return example | {"data": data, "_links": {"first": {"href": to}}}
+
+
+def end(resource: Resource) -> dict[str, Any]:
+    """The last line of an export, for the documentation."""
+    return {"object": "export_end", "resource": resource.name, "count": 1}
+
+
+def unchanged() -> dict[str, Any]:
+    """The answer that nothing changed."""
+    return UNCHANGED | {"headers": documented(FRESHNESS | SAME | EVERYWHERE)}
 
 
 def of_health(model: type[BaseModel]) -> dict[str, Any]:
@@ -288,12 +300,12 @@ def components(models: Iterable[type[BaseModel]]) -> dict[str, Any]:
 def complete(document: dict[str, Any], routes: Iterable[BaseRoute]) -> None:
     """Put the examples back as they were written: FastAPI leaves out what is null in them."""
     for route in routes:
-        if isinstance(route, APIRoute):
+        if isinstance(route, APIRoute) and route.include_in_schema:
             found = document["paths"][route.path_format]
             for method in (route.methods or set()) & {name.upper() for name in found}:
                 for status, answer in route.responses.items():
-                    told = found[method.lower()]["responses"][str(status)]["content"]
-                    for media, content in answer["content"].items():
+                    told = found[method.lower()]["responses"][str(status)].get("content", {})
+                    for media, content in answer.get("content", {}).items():
                         told[media] |= {name: content[name] for name in ("example", "examples") if name in content}
 
 
@@ -312,4 +324,4 @@ def page_model(shape: type[BaseModel]) -> type[BaseModel]:
 
 def words(name: str) -> str:
     """A name as a person reads it."""
-    return name.replace("_", " ")
+    return name.replace("_", " ").replace("api key", "API key")

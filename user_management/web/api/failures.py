@@ -16,12 +16,13 @@ from user_management.journal.entries import Entry
 from user_management.journal.failures import Case, NoSuchFailure
 from user_management.journal.history import LAST
 from user_management.mirror.engine import retry
-from user_management.web import problems
-from user_management.web.api import documents, parameters, reads
+from user_management.web import answers, problems
+from user_management.web.api import documents, parameters, routes
 from user_management.web.api.routes import Endpoint
 from user_management.web.api.why import timed
 from user_management.web.dependencies import backend
 from user_management.web.problems import Problem
+from user_management.web.scopes import Scope
 
 log = structlog.get_logger(__name__)
 
@@ -94,10 +95,12 @@ class Failure(BaseModel):
 
 def add(router: APIRouter) -> None:
     """Add the routes of what is parked."""
-    router.add_api_route(PATH, listed, **of_list())
-    router.add_api_route(f"{PATH}/{{position}}", shown, **of_one())
-    router.add_api_route(f"{PATH}/{{position}}/retry", acting("retry", tried), methods=["POST"], **of_retry())
-    router.add_api_route(f"{PATH}/{{position}}/skip", acting("skip", skipped), methods=["POST"], **of_skip())
+    routes.add(router, PATH, listed, Scope.ADMIN, **of_list())
+    routes.add(router, f"{PATH}/{{position}}", shown, Scope.ADMIN, **of_one())
+    routes.add(
+        router, f"{PATH}/{{position}}/retry", acting("retry", tried), Scope.ADMIN, methods=["POST"], **of_retry()
+    )
+    routes.add(router, f"{PATH}/{{position}}/skip", acting("skip", skipped), Scope.ADMIN, methods=["POST"], **of_skip())
 
 
 async def listed(request: Request) -> Response:
@@ -110,7 +113,7 @@ async def listed(request: Request) -> Response:
         kept, ends = cut(found, asked)
         documents_ = await told(connection, kept)
     page = {"object": "list", "data": documents_, "list_metadata": ends}
-    return reads.answer(jsontext.dumps(page).encode(), {})
+    return answers.answer(jsontext.dumps(page).encode(), {})
 
 
 async def around(connection: Connection, asked: Page) -> list[int]:
@@ -168,7 +171,7 @@ async def whole(connection: Connection, position: int) -> Response:
     cases = (await failures.cases(connection, [position])).get(position)
     if entry is None or not cases:
         raise not_parked(position)
-    return reads.answer(jsontext.dumps(document(entry, cases) | {"body": entry.body}).encode(), {})
+    return answers.answer(jsontext.dumps(document(entry, cases) | {"body": entry.body}).encode(), {})
 
 
 def acting(word: str, act: Callable[[Connection, int], Awaitable[object]]) -> Endpoint:

@@ -12,10 +12,11 @@ from user_management.journal.freshness import Freshness, State
 from user_management.journal.timestamps import render
 from user_management.telemetry import exposition
 from user_management.web import problems
-from user_management.web.api import documents
+from user_management.web.api import documents, routes
 from user_management.web.dependencies import backend
 from user_management.web.freshness import headers
 from user_management.web.problems import Problem
+from user_management.web.scopes import Scope
 
 
 class Health(BaseModel):
@@ -56,10 +57,12 @@ class Ready(BaseModel):
 
 def add(router: APIRouter) -> None:
     """Add the routes that are asked by machines."""
-    router.add_api_route("/api/health", health, **documents.of_health(Health))
-    router.add_api_route("/api/ready", ready, **documents.of_ready(Ready))
-    router.add_api_route("/api/problems/{name}", explain, **documents.of_problems())
-    router.add_api_route("/metrics", metrics, **documents.of_metrics())
+    routes.add(router, "/api/health", health, Scope.PUBLIC, **documents.of_health(Health))
+    also = documents.of_health(Health) | {"operation_id": "healthcheck", "summary": "The same as `/api/health`"}
+    routes.add(router, "/api/healthcheck", health, Scope.PUBLIC, **also)
+    routes.add(router, "/api/ready", ready, Scope.PUBLIC, **documents.of_ready(Ready))
+    routes.add(router, "/api/problems/{name}", explain, Scope.PUBLIC, **documents.of_problems())
+    routes.add(router, "/metrics", metrics, Scope.PUBLIC, **documents.of_metrics())
 
 
 async def health(_request: Request) -> Response:

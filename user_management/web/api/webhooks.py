@@ -15,9 +15,10 @@ from user_management.mirror.engine import provisional
 from user_management.mirror.engine.apply import Unstorable
 from user_management.telemetry import metrics
 from user_management.web import problems, signature
-from user_management.web.api import bodies, documents
+from user_management.web.api import bodies, documents, routes
 from user_management.web.dependencies import Backend, backend
 from user_management.web.problems import Problem
+from user_management.web.scopes import Scope
 
 log = structlog.get_logger(__name__)
 
@@ -37,7 +38,7 @@ class Told(BaseModel):
 
 def add(router: APIRouter) -> None:
     """Add the route that WorkOS calls."""
-    router.add_api_route("/webhooks/workos", receive, methods=["POST"], **documents.of_webhook(Told))
+    routes.add(router, "/webhooks/workos", receive, Scope.PUBLIC, methods=["POST"], **documents.of_webhook(Told))
 
 
 async def receive(request: Request) -> Response:

@@ -14,12 +14,13 @@ from user_management.journal.timestamps import render
 from user_management.mirror.engine import read, why
 from user_management.mirror.engine.resource import Resource
 from user_management.mirror.engine.why import Erased, Explanation, NeverSeen
-from user_management.web import freshness, problems
-from user_management.web.api import documents, parameters, reads
+from user_management.web import answers, freshness, problems
+from user_management.web.api import documents, parameters, reads, routes
 from user_management.web.api.documents import Ends
 from user_management.web.api.routes import Endpoint
 from user_management.web.dependencies import backend
 from user_management.web.problems import Problem
+from user_management.web.scopes import Scope
 
 
 class Asked(BaseModel):
@@ -112,7 +113,7 @@ class Why(BaseModel):
 
 def add(router: APIRouter, resource: Resource) -> None:
     """Add a resource's route."""
-    router.add_api_route(f"/api/{resource.name}/{{id}}/why", explained(resource), **described(resource))
+    routes.add(router, f"/api/{resource.name}/{{id}}/why", explained(resource), Scope.ADMIN, **described(resource))
 
 
 def explained(resource: Resource) -> Endpoint:
@@ -129,7 +130,7 @@ def explained(resource: Resource) -> Endpoint:
         ):
             headers = freshness.of_row(await reached(connection, resource), backend(request).stale_after)
             found = await explanation(connection, resource, object_id, asked, headers)
-        return reads.answer(rendered(found, bodies=asked.include is not None), headers)
+        return answers.answer(rendered(found, bodies=asked.include is not None), headers)
 
     return endpoint
 
@@ -201,7 +202,7 @@ def timed(values: dict[str, Any]) -> dict[str, Any]:
 
 def described(resource: Resource) -> dict[str, Any]:
     """The description of the route."""
-    noun, example = documents.words(resource.object), documents.example_of(resource.shape)["id"]
+    noun, example = documents.words(resource.object), resource.name_of(documents.example_of(resource.shape))
     path = {"name": "id", "in": "path", "required": True, "schema": {"type": "string"}, "example": example}
     told = documents.example_of(Why) | {"resource": resource.name, "id": example}
     return {

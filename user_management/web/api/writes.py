@@ -1,9 +1,9 @@
 """Writes: forwarded to WorkOS, done once, in the copy before they are answered. A new one is a declaration."""
 
 import asyncio
-from collections.abc import Coroutine
+from collections.abc import Awaitable, Callable, Coroutine, Mapping
 from dataclasses import dataclass
-from typing import Any, TypeVar
+from typing import Any, TypeAlias, TypeVar
 
 from fastapi import APIRouter, Request, Response
 from pydantic import BaseModel
@@ -12,61 +12,155 @@ from user_management.journal import writes
 from user_management.mirror.engine.resource import Resource
 from user_management.services.workos.commands import Command
 from user_management.web import ledger, problems
-from user_management.web.api import bodies, documents
+from user_management.web.api import bodies, reads, routes, slugs, write_documents
 from user_management.web.api.routes import Endpoint
-from user_management.web.attempts import Asked
+from user_management.web.attempts import Around, Asked, directly
 from user_management.web.dependencies import Backend, backend
 from user_management.web.ledger import Told
+from user_management.web.problems import Kind, Problem
+from user_management.web.scopes import Scope
 
 T = TypeVar("T")
 
 KEY, REPLAYED = "Idempotency-Key", "Idempotency-Replayed"
 LONGEST = 255
+DOTS = frozenset({".", ".."})
+"""Segments that a URL swallows."""
+
+
+Checks: TypeAlias = Callable[[Mapping[str, Any]], object]
+Sends: TypeAlias = Callable[[dict[str, Any]], dict[str, Any] | None]
+Names: TypeAlias = Callable[[Backend, Mapping[str, Any]], Awaitable[dict[str, str]]]
+
+
+def unchecked(_fields: Mapping[str, Any]) -> None:
+    """There is no rule of ours."""
+
+
+def as_said(fields: dict[str, Any]) -> dict[str, Any]:
+    """WorkOS is told what the caller said."""
+    return fields
 
 
 @dataclass(frozen=True, slots=True)
 class Write:
-    """A request that makes an object at WorkOS: what it makes, what it may say, and the command it becomes."""
+    """A request that changes something at WorkOS: what it may say, the command it becomes, and how it is described.
+
+    `at` is its path below the resource's, or a whole one; `verb` says in a word what it does to the resource's object.
+    """
 
     resource: Resource
-    body: type[BaseModel]
+    body: type[BaseModel] | None
     command: Command
+    at: str = ""
+    verb: str = "create"
+    method: str = ""
+    """Ours, if it is not WorkOS's."""
+    reply: type[BaseModel] | None = None
+    """What it answers with, if that is not the resource's object."""
+    by_slug: bool = False
+    """Whether WorkOS's path has the object's slug where ours has its `id`."""
+    told: str = ""
+    """What else there is to know of it, in sentences."""
+    summary: str = ""
+    tag: str = ""
+    names: Names | None = None
+    """The ids of the command's path, if the body says them and not our path."""
+    checks: Checks = unchecked
+    """What of the body is a rule of ours; it raises the problem of what breaks it."""
+    sends: Sends = as_said
+    """What WorkOS is told of what the caller said; a problem where that cannot be."""
+    around: Around = directly
+    fails: tuple[Kind, ...] = ()
+    """The problems it can have beside those of every write."""
+    leads_on: Mapping[str, Any] | None = None
+    """What a 403 tells that is no refusal but asks for one more step."""
 
     @property
     def path(self) -> str:
         """Where it is asked for."""
-        return f"/api/{self.resource.name}"
+        return self.at if self.at.startswith("/api/") else f"/api/{self.resource.name}{self.at}"
+
+    @property
+    def asked_by(self) -> str:
+        """The method it is asked for with."""
+        return self.method or self.command.method.upper()
+
+    @property
+    def forwards(self) -> bool:
+        """Whether WorkOS is told exactly what the caller said."""
+        return self.sends is as_said and self.names is None
+
+    @property
+    def needy(self) -> bool:
+        """Whether it has to say something."""
+        return self.body is not None and any(field.is_required() for field in self.body.model_fields.values())
 
 
 def add(router: APIRouter, write: Write) -> None:
     """Add the route of a write."""
-    router.add_api_route(
-        write.path, endpoint(write), methods=["POST"], **documents.of_create(write.resource, write.body)
-    )
+    documentation = write_documents.of_write(write)
+    routes.add(router, write.path, endpoint(write), Scope.WRITE, methods=[write.asked_by], **documentation)
 
 
 def endpoint(write: Write) -> Endpoint:
     """The route: check, forward, answer."""
 
     async def done(request: Request) -> Response:
-        key = key_of(request)
-        fields = bodies.checked(write.body, await bodies.read(request))
-        found, asked = backend(request), asking(write, request, fields)
-        wanted = None if key is None else keyed(found, request, key, fields)
+        key, found = key_of(request), backend(request)
+        ids = named(write, request)
+        fields = await said(write, request)
+        asked = asking(write, write.command.of(await known(found, write, ids, fields or {})), request, fields)
+        wanted = None if key is None else keyed(found, request, key, fields or {})
         return response(await heard_out(found, ledger.once(found, asked, wanted)))
 
     return done
 
 
-def asking(write: Write, request: Request, fields: dict[str, Any]) -> Asked:
+async def known(found: Backend, write: Write, ids: dict[str, str], fields: Mapping[str, Any]) -> dict[str, str]:
+    """The ids of WorkOS's path, from ours and from the body."""
+    if write.names is not None:
+        return lookable(write, await write.names(found, fields))
+    return await slugs.known(found, write.resource, ids) if write.by_slug else ids
+
+
+def named(write: Write, request: Request) -> dict[str, str]:
+    """The ids in the path; a problem when one cannot be an id at all."""
+    return lookable(write, dict(request.path_params))
+
+
+def lookable(write: Write, ids: dict[str, str]) -> dict[str, str]:
+    """These ids; a problem when one cannot be an id at all."""
+    for name, value in ids.items():
+        if value in DOTS or not reads.lookable(value):
+            raise Problem(problems.NOT_FOUND, f"There is no {write.resource.object} with this {name}.")
+    return ids
+
+
+async def said(write: Write, request: Request) -> dict[str, Any] | None:
+    """The body, exactly as it was sent; None where there is none and none is needed."""
+    text = await bodies.raw(request)
+    if not text and not write.needy:
+        return None
+    fields = bodies.parsed(text)
+    return bodies.checked(write.body, fields) if write.body else fields
+
+
+def asking(write: Write, command: Command, request: Request, fields: dict[str, Any] | None) -> Asked:
     """What this request asks for."""
-    return Asked(write.resource, write.command, fields, request.url.path, request.state.request_id)
+    write.checks(fields or {})
+    sent = None if fields is None else write.sends(fields)
+    return Asked(
+        write.resource, command, sent, request.url.path, request.state.request_id, given=fields, around=write.around
+    )  # fmt: skip
 
 
 def keyed(found: Backend, request: Request, key: str, fields: dict[str, Any]) -> writes.Request:
     """The request as the ledger knows it."""
     asked = f"{request.method} {request.url.path}"
-    return writes.Request(key, asked, ledger.digest(found.secret, asked, fields))
+    holder = getattr(request.state, "holder", None)
+    stored = key if holder is None else ledger.owned(found.secret, holder.bucket, key)
+    return writes.Request(stored, asked, ledger.digest(found.secret, asked, fields))
 
 
 def key_of(request: Request) -> str | None:

@@ -1,0 +1,116 @@
+"""Reading again what an event tells only in part: a role's event has neither its name nor its description."""
+
+import time
+from collections.abc import Sequence
+from datetime import UTC, datetime
+
+import structlog
+from asyncpg import Record
+from sqlalchemy import BigInteger
+from sqlalchemy.orm import Mapped, mapped_column
+
+from user_management.db.base import Base
+from user_management.db.session import Connection, Pool, transaction
+from user_management.journal.entries import Entry, Lane, Verdict
+from user_management.listener import absence, listings
+from user_management.mirror.engine import store
+from user_management.mirror.engine.record import Recorded, record, report
+from user_management.mirror.engine.resource import Resource
+from user_management.services.workos.client import WorkOS
+from user_management.services.workos.errors import BadAnswer, NotAllowed, Refused
+
+log = structlog.get_logger(__name__)
+
+AT_ONCE = 20
+"""How many are looked up together."""
+
+
+class RereadRow(Base):
+    """An object that is to be read again, since the entry at `position`."""
+
+    __tablename__ = "rereads"
+
+    resource: Mapped[str] = mapped_column(primary_key=True)
+    id: Mapped[str] = mapped_column(primary_key=True)
+    position: Mapped[int] = mapped_column(BigInteger)
+
+
+async def note(connection: Connection, resources: Sequence[Resource], recorded: Recorded) -> None:
+    """Note what the events of a page told only in part, in the transaction that records them."""
+    found = [(resource.name, entry) for resource in resources if resource.lean for entry in recorded.entries
+             if entry.type in resource.lean and entry.verdict is Verdict.APPLIED]  # fmt: skip
+    for name, entry in found:
+        await connection.execute(
+            "INSERT INTO rereads (resource, id, position) VALUES ($1, $2, $3) "
+            "ON CONFLICT (resource, id) DO UPDATE SET position = excluded.position",
+            name, entry.object_id, entry.position,
+        )  # fmt: skip
+
+
+async def turn(pool: Pool, workos: WorkOS, resources: Sequence[Resource]) -> int:
+    """Read what waits; how many there were. What WorkOS answers oddly waits on, and nothing behind it waits for it."""
+    known = {resource.name: resource for resource in resources}
+    count, behind = 0, 0
+    odd: BadAnswer | None = None
+    while rows := await waiting(pool, behind):
+        for row in rows:
+            try:
+                await read(pool, workos, resources, known[row["resource"]], row["id"], row["position"])
+            except BadAnswer as error:
+                odd = odd or error
+        count, behind = count + len(rows), rows[-1]["position"]
+    if odd is not None:
+        raise odd
+    return count
+
+
+async def waiting(pool: Pool, behind: int) -> Sequence[Record]:
+    """The next that wait, since entries behind a position."""
+    async with pool.acquire() as connection:
+        return await connection.fetch(
+            "SELECT * FROM rereads WHERE position > $1 ORDER BY position LIMIT $2", behind, AT_ONCE
+        )
+
+
+async def read(  # noqa: PLR0917  what is read, and where it is written
+    pool: Pool, workos: WorkOS, resources: Sequence[Resource], resource: Resource, object_id: str, position: int
+) -> None:
+    """Ask for one object and record what it is, or that it is gone; what WorkOS does not show stays as it was told.
+
+    What a role permits is not known as long as neither its event nor WorkOS told it: nothing is granted by what was.
+    """
+    asked_at, began = datetime.now(UTC), time.perf_counter()
+    try:
+        found = await listings.get(pool, workos, resource, object_id)
+    except (NotAllowed, Refused, listings.Unaskable) as refused:
+        log.warning("reread.refused", resource=resource.name, id=object_id, error=str(refused))
+        await forget(pool, resource, object_id, position)
+        return
+    async with transaction(pool) as connection:
+        entry = await answer(connection, resource, object_id, found, asked_at)
+        recorded = await record(connection, resources, [entry] if entry else [])
+        await done(connection, resource, object_id, position)
+    report(recorded, Lane.LIST, began=began)
+
+
+async def answer(
+    connection: Connection, resource: Resource, object_id: str, found: dict[str, object] | None, at: datetime
+) -> Entry | None:
+    """The entry for what WorkOS said; none for the end of what is not alive here."""
+    row = await store.row(connection, resource.name, object_id)
+    if found is None and (row is None or row.deleted_at is not None):
+        return None
+    return await absence.answer_entry(connection, resource, object_id, found, at)
+
+
+async def forget(pool: Pool, resource: Resource, object_id: str, position: int) -> None:
+    """Give up reading an object."""
+    async with transaction(pool) as connection:
+        await done(connection, resource, object_id, position)
+
+
+async def done(connection: Connection, resource: Resource, object_id: str, position: int) -> None:
+    """Strike an object off, unless a later event told of it meanwhile."""
+    await connection.execute(
+        "DELETE FROM rereads WHERE resource = $1 AND id = $2 AND position = $3", resource.name, object_id, position
+    )

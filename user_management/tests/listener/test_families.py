@@ -1,0 +1,349 @@
+"""The families on their whole way: from WorkOS over lists and events into the copy."""
+
+import asyncio
+from collections.abc import Callable
+from dataclasses import replace
+from typing import Any
+
+import httpx
+import pytest
+
+from user_management.db.session import Pool, transaction
+from user_management.journal.verifications import ROLLING
+from user_management.listener import backfill, backfills, listings, rereads, rolling, subscription, verify
+from user_management.listener.worker import Listener
+from user_management.mirror.engine import catalog
+from user_management.services.workos import client, event_types
+from user_management.services.workos.errors import BadAnswer, NotAllowed, Refused, WorkOSUnavailable
+from user_management.tests.listener.test_webhooks import announce, overdue
+from user_management.tests.support import copies
+from user_management.tests.support.local_workos import KEY, URL, LocalWorkOS, Wire
+
+Refusal = Callable[[httpx.Request], int]
+"""The status with which a request is refused; 0 for none."""
+
+
+class Refusing(Wire):
+    """A way to WorkOS on which some requests are refused."""
+
+    refusal: Refusal = staticmethod(lambda _request: 0)
+
+    async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
+        """The refusal, or the app's answer."""
+        status = self.refusal(request)
+        if status:
+            return httpx.Response(status, json={"message": "Not for you."}, request=request)
+        return await super().handle_async_request(request)
+
+
+@pytest.fixture
+def refusing(listener: Listener, local: LocalWorkOS) -> Refusing:
+    """The listener's way to WorkOS, on which the test refuses what it likes."""
+    wire = Refusing(app=local.app)
+    http = httpx.AsyncClient(transport=wire, base_url=URL)
+    listener.workos = client.over(http, api_key=KEY, client_id="client_sandbox", base_url=URL)
+    return wire
+
+
+@pytest.fixture
+async def filled(listener: Listener, local: LocalWorkOS) -> Listener:
+    """A listener whose copy is complete, of an organization with something of every kind."""
+    await local.activity(400)
+    await copies.begin(listener)
+    await copies.fill(listener)
+    return listener
+
+
+async def again(listener: Listener, *also: str) -> backfills.Backfill:
+    """Another backfill, from its request to its end."""
+    async with transaction(listener.pool) as connection:
+        await backfills.request(connection, listener.resources[0].name, also)
+    await copies.fill(listener)
+    async with listener.pool.acquire() as connection:
+        found = await backfills.latest(connection)
+    assert found is not None
+    return found
+
+
+async def lose_events(listener: Listener, local: LocalWorkOS) -> None:
+    """Let everything that has happened by now be untold."""
+    head = (await local.call("GET", "/_sandbox"))["head"]
+    await listener.pool.execute("UPDATE cursor SET event_id = $1", head)
+
+
+async def role(local: LocalWorkOS, slug: str = "auditor") -> dict[str, Any]:
+    """A new role of the environment."""
+    made: dict[str, Any] = await local.call("POST", "/authorization/roles", {"slug": slug, "name": slug.title()})
+    return made
+
+
+async def read_all(listener: Listener) -> None:
+    """Read again whatever waits."""
+    while await rereads.turn(listener.pool, listener.workos, listener.resources):
+        pass
+
+
+async def waiting(pool: Pool) -> list[str]:
+    """The ids of what waits to be read again."""
+    return [row["id"] for row in await pool.fetch("SELECT id FROM rereads ORDER BY position")]
+
+
+async def test_everything_is_listed(filled: Listener, local: LocalWorkOS) -> None:
+    """Every family is in the copy after the first backfill, equal to the source and to the journal."""
+    await copies.assert_equal_to_source(filled.pool, local)
+    await copies.assert_equal_to_journal(filled.pool)
+    empty = [one.name for one in catalog.resources() if not await copies.live(filled.pool, one.name)]
+    assert empty in ([], ["sessions"])
+
+
+async def test_everything_is_followed(filled: Listener, local: LocalWorkOS) -> None:
+    """And stays so by events alone."""
+    await local.activity(400)
+    await copies.drain(filled)
+    await read_all(filled)
+    await copies.assert_equal_to_source(filled.pool, local)
+    await copies.assert_equal_to_journal(filled.pool)
+
+
+async def test_a_role_has_its_name_once_it_was_read_again(filled: Listener, local: LocalWorkOS) -> None:
+    """Its events have none; afterwards nothing waits any more."""
+    made = await role(local)
+    await copies.drain(filled)
+    assert "name" not in (await copies.live(filled.pool, "roles"))["auditor"]
+    assert "auditor" in await waiting(filled.pool)
+    await read_all(filled)
+    found = (await copies.live(filled.pool, "roles"))["auditor"]
+    assert (found["name"], found["id"], await waiting(filled.pool)) == ("Auditor", made["id"], [])
+    await copies.assert_equal_to_journal(filled.pool)
+
+
+async def test_what_waits_to_be_read_again_survives_a_crash(
+    filled: Listener, refusing: Refusing, local: LocalWorkOS
+) -> None:
+    """It is noted with the event, and struck off with the answer only."""
+    await read_all(filled)
+    await role(local)
+    await copies.drain(filled)
+    refusing.refusal = lambda _request: 500
+    with pytest.raises(WorkOSUnavailable):
+        await rereads.turn(filled.pool, filled.workos, filled.resources)
+    assert await waiting(filled.pool) == ["auditor"]
+
+
+async def test_a_role_that_is_gone_ends_where_it_is_read_again(filled: Listener, local: LocalWorkOS) -> None:
+    """A 404 is an answer."""
+    await role(local)
+    await copies.drain(filled)
+    await local.call("DELETE", "/_sandbox/roles/auditor")
+    await read_all(filled)
+    assert "auditor" not in await copies.live(filled.pool, "roles")
+    await copies.drain(filled)
+    await copies.assert_equal_to_journal(filled.pool)
+
+
+async def test_an_event_that_comes_while_it_is_asked_for_is_not_struck_off(
+    filled: Listener, local: LocalWorkOS
+) -> None:
+    """What was answered may be older than the event: it is read once more."""
+    await role(local)
+    await copies.drain(filled)
+    await read_all(filled)
+    await filled.pool.execute("INSERT INTO rereads VALUES ('roles', 'auditor', 7)")
+    async with transaction(filled.pool) as connection:
+        await rereads.done(connection, catalog.by_name("roles"), "auditor", 6)  # type: ignore[arg-type]  # it is there
+    assert await waiting(filled.pool) == ["auditor"]
+
+
+async def test_a_role_that_may_not_be_read_stays_as_it_was_told(
+    filled: Listener, refusing: Refusing, local: LocalWorkOS
+) -> None:
+    """And does not hold up others."""
+    await role(local)
+    await copies.drain(filled)
+    refusing.refusal = lambda request: 403 if "/authorization" in request.url.path else 0
+    await read_all(filled)
+    assert "auditor" in await copies.live(filled.pool, "roles")
+    assert await waiting(filled.pool) == []
+
+
+async def test_roles_that_are_answered_oddly_keep_no_other_waiting(
+    filled: Listener, refusing: Refusing, local: LocalWorkOS, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """However many they are: the last is read, and the others wait on."""
+    monkeypatch.setattr(rereads, "AT_ONCE", 2)
+    await read_all(filled)
+    for number in range(5):
+        await role(local, f"auditor-{number}")
+    await copies.drain(filled)
+    refusing.refusal = lambda request: 301 if request.url.path[-1] in "0123" else 0
+    with pytest.raises(BadAnswer):
+        await rereads.turn(filled.pool, filled.workos, filled.resources)
+    assert await waiting(filled.pool) == [f"auditor-{number}" for number in range(4)]
+
+
+async def test_roles_of_the_environment_are_none_of_an_organizations(filled: Listener, local: LocalWorkOS) -> None:
+    """WorkOS lists them in every organization; ours says whose each is."""
+    found = await copies.live(filled.pool, "organization_roles")
+    assert found.keys() == (await local.objects("organization_roles")).keys()
+    assert all(key == f"{one['organization_id']}:{one['slug']}" for key, one in found.items())
+    assert {one["slug"] for one in found.values()}.isdisjoint(await copies.live(filled.pool, "roles"))
+
+
+@pytest.mark.parametrize("name", [one.name for one in catalog.resources() if one.pairs])
+async def test_a_pair_that_is_gone_without_an_event_is_found(filled: Listener, local: LocalWorkOS, name: str) -> None:
+    """Absent from its group's list, and absent again when the list is asked once more."""
+    key, pair = next(iter((await local.objects(name)).items()))
+    if name == "group_memberships":
+        group = (await local.objects("groups"))[pair["group_id"]]
+        path = f"/organizations/{group['organization_id']}/groups/{pair['group_id']}/organization-memberships"
+        await local.call("DELETE", f"{path}/{pair['organization_membership_id']}")
+    else:
+        path = f"/_sandbox/directory_groups/{pair['directory_group_id']}/users"
+        await local.call("DELETE", f"{path}/{pair['directory_user_id']}")
+    await lose_events(filled, local)
+    await again(filled)
+    assert key not in await copies.live(filled.pool, name)
+    await copies.assert_equal_to_journal(filled.pool)
+
+
+async def test_a_permission_made_anew_unseen_is_another_one(filled: Listener, local: LocalWorkOS) -> None:
+    """It is asked for by its slug, under which WorkOS has another by now."""
+    body = {"slug": "reports:read", "name": "Read reports"}
+    first = await local.call("POST", "/authorization/permissions", body)
+    await copies.drain(filled)
+    await local.call("DELETE", "/authorization/permissions/reports:read")
+    second = await local.call("POST", "/authorization/permissions", body)
+    await lose_events(filled, local)
+    await again(filled)
+    found = await copies.live(filled.pool, "permissions")
+    assert (first["id"] in found, second["id"] in found) == (False, True)
+
+
+@pytest.mark.parametrize("status", [400, 403, 404])
+@pytest.mark.parametrize(
+    ("name", "part"), [("groups", "/groups"), ("connections", "/connections"), ("roles", "/authorization/roles")]
+)
+async def test_a_family_that_is_refused_is_left_out(
+    filled: Listener, refusing: Refusing, status: int, name: str, part: str
+) -> None:
+    """With a note; nothing of it is taken to be gone, and nobody else waits for it."""
+    before = await copies.live(filled.pool, name)
+    refusing.refusal = lambda request: status if request.url.path.endswith(part) else 0
+    done = await again(filled)
+    assert (done.left_out, done.absent, done.phase) == ((name,), 0, backfills.Phase.DONE)
+    assert name in done.note
+    assert await copies.live(filled.pool, name) == before
+
+
+async def test_a_family_that_is_refused_is_not_verified_by_and_by(
+    filled: Listener, refusing: Refusing, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The rolling verification goes on without it."""
+    refusing.refusal = lambda request: 403 if request.url.path.endswith("/groups") else 0
+    await again(filled)
+    async with copies.following(filled):
+        monkeypatch.setattr("user_management.listener.suspects.HOLD_BACK", 0.0)
+        await rolling.turn(replace(filled, pace=replace(filled.pace, verify_days=1.0)))
+    [run] = await filled.pool.fetch("SELECT resources FROM verifications")
+    assert {"groups", "sessions"}.isdisjoint(run["resources"])
+    assert "users" in run["resources"]
+
+
+async def test_a_list_that_is_missing_is_not_an_empty_one(filled: Listener, refusing: Refusing) -> None:
+    """WorkOS answers 404 where a feature is off: a verification does not take what was in the list to be too much."""
+    groups = [one for one in filled.resources if one.name == "groups"]
+    refusing.refusal = lambda request: 404 if request.url.path.endswith("/groups") else 0
+    async with copies.following(filled):
+        run = await verify.begin(filled.pool, groups, kind=ROLLING, share=1.0)
+        with pytest.raises(Refused):
+            await verify.advance(filled.pool, filled.workos, groups, run, pages=50, hold_back=0.0)
+    assert await filled.pool.fetch("SELECT object_id FROM findings") == []
+
+
+async def test_who_is_in_a_list_that_is_missing_cannot_be_asked_for(filled: Listener, refusing: Refusing) -> None:
+    """WorkOS has the group and not the list of its members: that says of none of them that they are gone."""
+    [members] = [one for one in filled.resources if one.name == "group_memberships"]
+    key = await filled.pool.fetchval("SELECT min(id) FROM group_memberships")
+    refusing.refusal = lambda request: 404 if request.url.path.endswith("/organization-memberships") else 0
+    with pytest.raises(listings.Unaskable):
+        await listings.get(filled.pool, filled.workos, members, key)
+
+
+async def test_what_nothing_goes_without_stops_everything(filled: Listener, refusing: Refusing) -> None:
+    """A key that may not list users is no key to copy with."""
+    refusing.refusal = lambda request: 403 if request.url.path == "/user_management/users" else 0
+    with pytest.raises((NotAllowed, Refused)):
+        await again(filled)
+
+
+async def test_an_object_that_may_not_be_shown_holds_nothing_up(
+    filled: Listener, refusing: Refusing, local: LocalWorkOS
+) -> None:
+    """It was not listed, and whether it is gone is not said: it stays."""
+    key = next(iter(await local.objects("connections")))
+    await local.call("DELETE", f"/connections/{key}")
+    await lose_events(filled, local)
+    refusing.refusal = lambda request: 403 if request.url.path == f"/connections/{key}" else 0
+    assert (await again(filled)).phase is backfills.Phase.DONE
+    assert key in await copies.live(filled.pool, "connections")
+
+
+async def test_sessions_are_listed_where_they_are_wanted(listener: Listener, local: LocalWorkOS) -> None:
+    """A request for each user, for those that are active; one that is not in WorkOS's list is not taken to be gone."""
+    user = await local.user(password="correct-horse-battery")
+    await local.sign_in(user["email"], "correct-horse-battery")
+    [told] = await local.objects("sessions")
+    await copies.begin(listener)
+    await lose_events(listener, local)
+    await copies.fill(listener)
+    assert await copies.live(listener.pool, "sessions") == {}
+    await again(listener, "sessions")
+    assert list(await copies.live(listener.pool, "sessions")) == [told]
+    await local.call("POST", "/user_management/sessions/revoke", {"session_id": told})
+    await lose_events(listener, local)
+    await again(listener, "sessions")
+    assert list(await copies.live(listener.pool, "sessions")) == [told]
+
+
+async def test_events_without_state_are_in_the_journal(filled: Listener, local: LocalWorkOS) -> None:
+    """They change nothing and are kept, as whatever else is subscribed to."""
+    filled.types = subscription.types(filled.resources, [])
+    user = await local.user(password="correct-horse-battery")
+    await local.sign_in(user["email"], "correct-horse-battery")
+    await copies.drain(filled)
+    kept = await filled.pool.fetchval("SELECT count(*) FROM journal WHERE type = 'authentication.password_succeeded'")
+    assert kept == 1
+
+
+def test_types_that_nobody_has_decided_about_are_reported() -> None:
+    """What the installed SDK knows beyond what is followed or known to be elsewhere; today that is nothing."""
+    followed = set(subscription.types(catalog.resources(), []))
+    assert event_types.new(followed) == []
+    assert event_types.new(followed - {"user.created"}) == ["user.created"]
+
+
+async def test_two_families_at_once(filled: Listener, local: LocalWorkOS) -> None:
+    """Backfill and tail beside each other, while everything goes on."""
+    async with copies.following(filled):
+        async with transaction(filled.pool) as connection:
+            await backfills.request(connection, filled.resources[0].name)
+        run = asyncio.create_task(backfill.run(filled.pool, filled.workos, filled.resources, max_deletions=100))
+        for _ in range(10):
+            await local.activity(20)
+            await asyncio.sleep(0)
+        await run
+    await copies.drain(filled)
+    await read_all(filled)
+    await copies.assert_equal_to_source(filled.pool, local)
+    await copies.assert_equal_to_journal(filled.pool)
+
+
+async def test_a_webhook_about_what_may_not_be_read_is_given_up(filled: Listener, refusing: Refusing) -> None:
+    """Nothing is made of it, and those behind it do not wait."""
+    key, before = next(iter((await copies.live(filled.pool, "connections")).items()))
+    at = "2099-01-01T00:00:00.000Z"
+    forged = {**before, "name": "Forged", "updated_at": at}
+    await announce(filled.pool, {"id": "event_x", "event": "connection.activated", "created_at": at, "data": forged})
+    refusing.refusal = lambda request: 403 if request.url.path == f"/connections/{key}" else 0
+    assert await overdue(filled) == 1
+    assert (await copies.live(filled.pool, "connections"))[key] == before

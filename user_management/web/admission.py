@@ -1,0 +1,45 @@
+"""Who is soft deleted does not come in: WorkOS, where they still are, would sign them in."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import replace
+from typing import Any
+
+from user_management.mirror.engine import store
+from user_management.services.workos.commands import Done
+from user_management.web import passwords, problems, whose
+from user_management.web.attempts import RECORDING, Asked, Away, TakenBack
+from user_management.web.dependencies import Backend
+from user_management.web.soft_deletion import MARK
+
+
+@asynccontextmanager
+async def judged(_found: Backend, asked: Asked) -> AsyncIterator[Asked]:
+    """Let WorkOS say who it is that signs in, then refuse whoever is soft deleted."""
+    yield replace(asked, judges=admitted)
+
+
+async def admitted(found: Backend, done: Done) -> None:
+    """End a session whose user is soft deleted, and tell nobody its tokens: only who may sign in learns of it."""
+    signed_in: dict[str, Any] = done.body if isinstance(done.body, dict) else {}
+    user = signed_in.get("user")
+    user_id = user.get("id") if isinstance(user, dict) else None
+    if not isinstance(user_id, str) or not (since := await deleted_at(found, user_id)):
+        return
+    await passwords.end(found, signed_in)
+    raise TakenBack(
+        problems.SOFT_DELETED, "This user is soft deleted.", members={"user_id": user_id, "deleted_at": since}
+    )
+
+
+async def deleted_at(found: Backend, user_id: str) -> str | None:
+    """Since when a user is soft deleted, by the copy or, without the database, by WorkOS."""
+    try:
+        async with asyncio.timeout(RECORDING), found.connections.one() as connection:
+            row = await store.row(connection, "users", user_id)
+        user = row.body if row else {}
+    except Away:
+        user = await whose.user(found, user_id)
+    since = (user.get("metadata") or {}).get(MARK)
+    return str(since) if since else None

@@ -1,0 +1,179 @@
+"""Soft deletion and its undoing: memberships and sessions first, the mark in the metadata last.
+
+Every step may be done again without harm, and what a restore needs is noted before the first step; so whatever stops
+us half-way, repeating the request completes it. WorkOS stays the truth: the user is there, and says that it is deleted.
+"""
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager, suppress
+from dataclasses import replace
+from http import HTTPStatus
+from typing import Any
+
+from user_management.journal import soft_deletions
+from user_management.journal.soft_deletions import Busy, Held
+from user_management.journal.timestamps import render
+from user_management.mirror.organization_memberships import resource as memberships
+from user_management.services.workos import commands, objects
+from user_management.services.workos.bucket import Priority
+from user_management.services.workos.commands import authentication
+from user_management.services.workos.commands import organization_memberships as membership_commands
+from user_management.services.workos.errors import BadAnswer, ObjectNotFound, OutcomeUnknown, Refused, WorkOSUnavailable
+from user_management.web import attempts, endings, errors, ledger, problems, whose
+from user_management.web.attempts import Asked, Away, NotSent
+from user_management.web.dependencies import Backend
+from user_management.web.problems import Problem
+
+MARK = "deleted_at"
+"""The key in the metadata that says since when a user is soft deleted."""
+PENDING = frozenset(
+    {"cannot_deactivate_pending_organization_membership", "cannot_reactivate_pending_organization_membership"}
+)
+"""How WorkOS says that a membership is one only once its invitation is accepted: there is nothing to do to it."""
+MOST = 1000
+"""Rounds after which somebody signs in faster than we can end it."""
+
+
+@asynccontextmanager
+async def withdrawn(found: Backend, asked: Asked) -> AsyncIterator[Asked]:
+    """Take away from a user every active membership and session, then let it be marked as deleted."""
+    async with held(found, asked) as mine:
+        user = await whose.user(found, mine.user_id)
+        async with resumable():
+            await deactivate(found, asked, mine)
+            await end_sessions(found, asked)
+        marked = (user.get("metadata") or {}).get(MARK) or render(asked.began_at)
+        yield replace(asked, fields={"metadata": {MARK: marked}})
+
+
+@asynccontextmanager
+async def given_back(found: Backend, asked: Asked) -> AsyncIterator[Asked]:
+    """Give a user back the memberships that its soft deletion took away, then let the mark be taken off."""
+    async with held(found, asked) as mine:
+        await whose.user(found, mine.user_id)
+        async with resumable():
+            for membership in mine.memberships:
+                await reactivate(found, asked, mine, membership)
+        yield replace(asked, fields={"metadata": {MARK: None}})
+        # What stays behind without the database names no membership any more.
+        with suppress(*Away):
+            async with found.connections.one() as connection:
+                await soft_deletions.forget(connection, mine)
+
+
+@asynccontextmanager
+async def held(found: Backend, asked: Asked) -> AsyncIterator[Held]:
+    """The right to work on the user that is asked for; a problem while somebody else has it."""
+    user_id = asked.command.ids["id"]
+    try:
+        async with found.connections.one() as connection:
+            mine = await soft_deletions.hold(connection, user_id, seconds=lease(found))
+    except Busy as error:
+        raise NotSent(problems.AT_WORK, f"Nothing was done: {error}.", headers=errors.retry_after(1)) from error
+    ended = soft_deletions.let_go
+    try:
+        yield mine
+    except ObjectNotFound:
+        ended = soft_deletions.forget  # there is nobody to restore
+        raise
+    finally:
+        # Without the database the lease ends by itself.
+        with suppress(*Away):
+            async with found.connections.one() as connection:
+                await ended(connection, mine)
+
+
+def lease(found: Backend) -> float:
+    """Seconds after which whoever works on a user without a further note must be dead."""
+    return 2 * ledger.lease(found.workos.timeout)
+
+
+@asynccontextmanager
+async def resumable() -> AsyncIterator[None]:
+    """Say of what stops half-way that it is to be repeated."""
+    try:
+        yield
+    except (BadAnswer, Busy, OutcomeUnknown, WorkOSUnavailable) as error:
+        raise in_part(str(error), getattr(error, "retry_after", None)) from error
+    except Problem as error:
+        raise (in_part(str(error), None) if error.kind is problems.UNKNOWN else error) from error
+
+
+def in_part(why: str, seconds: float | None) -> Problem:
+    """The problem of something that may be done in part."""
+    return Problem(
+        problems.UNKNOWN,
+        f"{why}. A part may be done. Repeat the request: it goes on where it stopped.",
+        headers=errors.retry_after(seconds or errors.PATIENCE),
+        members={"outcome": "unknown"},
+    )
+
+
+async def deactivate(found: Backend, asked: Asked, mine: Held) -> None:
+    """Deactivate every active membership, having noted which."""
+    active = [one["id"] async for one in listed(found, ("user_management", "organization_memberships"),
+                                               user_id=mine.user_id, statuses="active")]  # fmt: skip
+    async with found.connections.one() as connection:
+        await soft_deletions.remember(connection, mine, active, seconds=lease(found))
+    for membership in active:
+        await change(found, asked, membership_commands.deactivate, membership)
+        async with found.connections.one() as connection:
+            await soft_deletions.remember(connection, mine, [], seconds=lease(found))
+
+
+async def reactivate(found: Backend, asked: Asked, mine: Held, membership: str) -> None:
+    """Reactivate a membership, and note that it is back, or cannot come back."""
+    await change(found, asked, membership_commands.reactivate, membership)
+    async with found.connections.one() as connection:
+        await soft_deletions.forget_membership(connection, mine, membership, seconds=lease(found))
+
+
+async def change(found: Backend, asked: Asked, command: commands.Command, membership: str) -> None:
+    """Change a membership, if WorkOS still lets it be changed; the copy shows it at once."""
+    step = Asked(memberships, command.of({"id": membership}), None, asked.path, asked.request_id)
+    try:
+        await attempts.attempt(found, step)
+    except Refused as error:
+        if error.refusal.status != HTTPStatus.NOT_FOUND and error.refusal.code not in PENDING:
+            raise
+
+
+async def end_sessions(found: Backend, asked: Asked) -> None:
+    """End every session; what is listed anew after each round is what is left."""
+    over: set[str] = set()
+    refused: dict[str, Refused] = {}
+    for _ in range(MOST):
+        sessions = [one async for one in listed(found, (*asked.command.path, "sessions"))]
+        left = [one["id"] for one in sessions if one.get("status", "active") == "active" and one["id"] not in over]
+        if not left:
+            return
+        for session in left:
+            if session in refused:
+                raise refused[session]
+            if refusal := await end(found, session):
+                refused[session] = refusal
+            else:
+                over.add(session)
+
+
+async def end(found: Backend, session_id: str) -> Refused | None:
+    """End a session; a refusal that may mean that it is over, or may not: WorkOS has one status for both."""
+    named = {"session_id": session_id}
+    try:
+        await commands.send(found.workos, authentication.end_session, named)
+    except Refused as error:
+        if error.refusal.status not in {HTTPStatus.BAD_REQUEST, HTTPStatus.NOT_FOUND}:
+            raise
+        return error if error.refusal.status == HTTPStatus.BAD_REQUEST else None
+    await endings.note(found, named)
+    return None
+
+
+async def listed(found: Backend, path: tuple[str, ...], **parameters: str) -> AsyncIterator[dict[str, Any]]:
+    """Everything that WorkOS lists there."""
+    after: str | None = ""
+    while after is not None:
+        page = await objects.page(found.workos.at(Priority.WRITE), path, after=after, parameters=parameters)
+        for one in page.objects:
+            yield one
+        after = page.after
