@@ -20,7 +20,7 @@ from user_management.journal import checkpoints, entries, erasures
 from user_management.journal import cursor as cursors
 from user_management.journal.blotting import tokens
 from user_management.journal.entries import Entry, Lane
-from user_management.listener import absence, backfills, listings
+from user_management.listener import absence, backfills, listings, ties
 from user_management.listener.backfills import Backfill, Phase
 from user_management.mirror.engine import provisional, store
 from user_management.mirror.engine.record import Recorded, record, report
@@ -279,7 +279,8 @@ async def step_on(
     if run.start_position:
         ids = [str(resource.name_of(entry.body)) for entry in found]
         gone = await erasures.erased(connection, tokens(" ".join(ids)))
-        await backfills.see(connection, run, resource.name, [one for one in ids if gone.isdisjoint(tokens(one))])
+        seen = [one for one in ids if gone.isdisjoint(tokens(one))]
+        await backfills.see(connection, run, resource.name, seen, await ties.find(connection, resource, found))
     moved = replace(
         run,
         partition=place.partition,
@@ -304,7 +305,10 @@ async def follow(pool: Pool, run: Backfill) -> Backfill:
 
 
 async def confirm(pool: Pool, workos: WorkOS, resources: Sequence[Resource], run: Backfill, max_deletions: int) -> None:
-    """Ask WorkOS for everything it did not list; gone is what it answers 404 for. Too many at once are left alone."""
+    """Ask WorkOS for everything it did not list; gone is what it answers 404 for. Too many at once are left alone.
+
+    What it listed otherwise is asked for likewise.
+    """
     suspects = await absence.find(pool, resources, run, limit=max_deletions + 1)
     count = sum(len(ids) for ids in suspects.values())
     notes, capped = [], count > max_deletions
@@ -319,6 +323,7 @@ async def confirm(pool: Pool, workos: WorkOS, resources: Sequence[Resource], run
         for resource in resources:
             for object_id in suspects[resource.name]:
                 await absence.confirm(pool, workos, resources, resource, object_id)
+    await ties.settle(pool, workos, resources, run)
     await finish(pool, run, "; ".join(notes), count, capped=capped)
 
 

@@ -66,6 +66,8 @@ class SeenRow(Base):
     backfill_id: Mapped[int] = mapped_column(BigInteger, primary_key=True)
     resource: Mapped[str] = mapped_column(primary_key=True)
     id: Mapped[str] = mapped_column(primary_key=True)
+    differs: Mapped[bool] = mapped_column(server_default="false")
+    """Whether it was listed as old as it is here, and yet otherwise: it is asked for by name before the run ends."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -185,15 +187,25 @@ async def finish(connection: Connection, run: Backfill, *, note: str, absent: in
     await connection.execute("DELETE FROM backfill_seen WHERE backfill_id = $1", run.id)
 
 
-async def see(connection: Connection, run: Backfill, resource: str, ids: list[str]) -> None:
-    """Note which objects a page listed."""
+async def see(connection: Connection, run: Backfill, resource: str, ids: list[str], differing: list[str]) -> None:
+    """Note which objects a page listed, and which of them as old as they are here, and yet otherwise."""
     await connection.execute(
         """
-        INSERT INTO backfill_seen (backfill_id, resource, id)
-        SELECT $1, $2, id FROM unnest($3::text[]) id ON CONFLICT DO NOTHING
+        INSERT INTO backfill_seen (backfill_id, resource, id, differs)
+        SELECT $1, $2, id, id = ANY ($4) FROM unnest($3::text[]) id
+        ON CONFLICT (backfill_id, resource, id) DO UPDATE SET differs = excluded.differs
         """,
-        run.id, resource, ids,
+        run.id, resource, ids, differing,
     )  # fmt: skip
+
+
+async def differing(connection: Connection, run: Backfill, resource: str, *, limit: int) -> list[str]:
+    """Objects that the run saw listed as old as they are here, and yet otherwise."""
+    rows = await connection.fetch(
+        "SELECT id FROM backfill_seen WHERE backfill_id = $1 AND resource = $2 AND differs ORDER BY id LIMIT $3",
+        run.id, resource, limit,
+    )  # fmt: skip
+    return [row["id"] for row in rows]
 
 
 async def left_out(connection: Connection) -> set[str]:

@@ -5,12 +5,9 @@ from collections.abc import Sequence
 from datetime import UTC, datetime
 
 import structlog
-from asyncpg import Record
-from sqlalchemy import BigInteger
-from sqlalchemy.orm import Mapped, mapped_column
 
-from user_management.db.base import Base
 from user_management.db.session import Connection, Pool, transaction
+from user_management.journal import rereads
 from user_management.journal.entries import Entry, Lane, Verdict
 from user_management.listener import absence, listings
 from user_management.mirror.engine import store
@@ -21,30 +18,13 @@ from user_management.services.workos.errors import BadAnswer, NotAllowed, Refuse
 
 log = structlog.get_logger(__name__)
 
-AT_ONCE = 20
-"""How many are looked up together."""
-
-
-class RereadRow(Base):
-    """An object that is to be read again, since the entry at `position`."""
-
-    __tablename__ = "rereads"
-
-    resource: Mapped[str] = mapped_column(primary_key=True)
-    id: Mapped[str] = mapped_column(primary_key=True)
-    position: Mapped[int] = mapped_column(BigInteger)
-
 
 async def note(connection: Connection, resources: Sequence[Resource], recorded: Recorded) -> None:
     """Note what the events of a page told only in part, in the transaction that records them."""
     found = [(resource.name, entry) for resource in resources if resource.lean for entry in recorded.entries
              if entry.type in resource.lean and entry.verdict is Verdict.APPLIED]  # fmt: skip
     for name, entry in found:
-        await connection.execute(
-            "INSERT INTO rereads (resource, id, position) VALUES ($1, $2, $3) "
-            "ON CONFLICT (resource, id) DO UPDATE SET position = excluded.position",
-            name, entry.object_id, entry.position,
-        )  # fmt: skip
+        await rereads.ask(connection, name, str(entry.object_id), entry.position)
 
 
 async def turn(pool: Pool, workos: WorkOS, resources: Sequence[Resource]) -> int:
@@ -52,7 +32,7 @@ async def turn(pool: Pool, workos: WorkOS, resources: Sequence[Resource]) -> int
     known = {resource.name: resource for resource in resources}
     count, behind = 0, 0
     odd: BadAnswer | None = None
-    while rows := await waiting(pool, behind):
+    while rows := await rereads.waiting(pool, behind):
         for row in rows:
             try:
                 await read(pool, workos, resources, known[row["resource"]], row["id"], row["position"])
@@ -62,14 +42,6 @@ async def turn(pool: Pool, workos: WorkOS, resources: Sequence[Resource]) -> int
     if odd is not None:
         raise odd
     return count
-
-
-async def waiting(pool: Pool, behind: int) -> Sequence[Record]:
-    """The next that wait, since entries behind a position."""
-    async with pool.acquire() as connection:
-        return await connection.fetch(
-            "SELECT * FROM rereads WHERE position > $1 ORDER BY position LIMIT $2", behind, AT_ONCE
-        )
 
 
 async def read(  # noqa: PLR0917  what is read, and where it is written
@@ -89,7 +61,7 @@ async def read(  # noqa: PLR0917  what is read, and where it is written
     async with transaction(pool) as connection:
         entry = await answer(connection, resource, object_id, found, asked_at)
         recorded = await record(connection, resources, [entry] if entry else [])
-        await done(connection, resource, object_id, position)
+        await rereads.done(connection, resource.name, object_id, position)
     report(recorded, Lane.LIST, began=began)
 
 
@@ -106,11 +78,4 @@ async def answer(
 async def forget(pool: Pool, resource: Resource, object_id: str, position: int) -> None:
     """Give up reading an object."""
     async with transaction(pool) as connection:
-        await done(connection, resource, object_id, position)
-
-
-async def done(connection: Connection, resource: Resource, object_id: str, position: int) -> None:
-    """Strike an object off, unless a later event told of it meanwhile."""
-    await connection.execute(
-        "DELETE FROM rereads WHERE resource = $1 AND id = $2 AND position = $3", resource.name, object_id, position
-    )
+        await rereads.done(connection, resource.name, object_id, position)

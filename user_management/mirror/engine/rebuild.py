@@ -87,20 +87,22 @@ async def write(
                     await apply_all(connection, resources, [entry], tables)
 
 
-async def compare(connection: Connection, resource: Resource) -> Difference:
-    """How the live table differs from the rebuilt one, column by column and byte by byte."""
+def comparison(resource: Resource) -> str:
+    """SQL: how many rows the live table lacks, has too many and has otherwise than the rebuilt one, byte by byte."""
     columns = ", ".join(column for column in (*SHARED_COLUMNS[1:-1], *resource.columns, "body::text"))
-    row = await connection.fetchrow(
-        f"""
+    return f"""
         SELECT count(*) FILTER (WHERE live.id IS NULL) AS missing,
                count(*) FILTER (WHERE rebuilt.id IS NULL) AS extra,
                count(*) FILTER (WHERE live.id IS NOT NULL AND rebuilt.id IS NOT NULL) AS different
         FROM (SELECT id, md5(ROW({columns})::text) AS digest FROM {resource.name}) live
         FULL JOIN (SELECT id, md5(ROW({columns})::text) AS digest FROM {beside(resource)}) rebuilt USING (id)
         WHERE live.digest IS DISTINCT FROM rebuilt.digest
-        """,
-        timeout=PATIENCE,
-    )
+        """
+
+
+async def compare(connection: Connection, resource: Resource) -> Difference:
+    """How the live table differs from the rebuilt one."""
+    row = await connection.fetchrow(comparison(resource), timeout=PATIENCE)
     assert row is not None  # noqa: S101  an aggregate without GROUP BY always answers one row
     return Difference(resource.name, *row.values())
 

@@ -4,7 +4,7 @@ Or skipping it: it then stays unapplied, and the journal keeps it.
 """
 
 from user_management.db.session import Connection
-from user_management.journal import checkpoints, entries, failures
+from user_management.journal import checkpoints, entries, failures, rereads
 from user_management.journal.entries import Entry
 from user_management.journal.failures import Failure, NoSuchFailure, Parked
 from user_management.mirror.engine import catalog, provisional
@@ -37,7 +37,10 @@ async def skip(connection: Connection, position: int) -> list[Parked]:
 
 
 async def retry_for(connection: Connection, entry: Entry, name: str) -> list[Failure]:
-    """Apply an entry to one resource again: resolve its failure, or park it with the error of this attempt."""
+    """Apply an entry to one resource again: resolve its failure, or park it with the error of this attempt.
+
+    What the entry tells only in part is then read at WorkOS, as if it had been applied at once.
+    """
     resource = catalog.by_name(name)
     if resource is None or entry.type not in resource.verbs:
         failed = [Failure(entry.position, name, f"{name} does not follow {entry.type} any more; skip the entry")]
@@ -47,6 +50,8 @@ async def retry_for(connection: Connection, entry: Entry, name: str) -> list[Fai
         await failures.park(connection, failed)
     else:
         await failures.resolve(connection, entry.position, name, "retried")
+        if resource is not None and entry.type in resource.lean and entry.object_id is not None:
+            await rereads.ask(connection, name, entry.object_id, entry.position)
     return failed
 
 

@@ -8,6 +8,7 @@ import asyncpg
 import httpx
 import orjson
 
+from user_management.db import jsontext
 from user_management.db.session import Pool
 from user_management.journal import checkpoints
 from user_management.mirror.engine import catalog, rebuild
@@ -63,9 +64,18 @@ async def check_source(world: World, pool: Pool, *, gaps: bool) -> None:
 
     What no list shows unless it is asked for is only as complete as the feed.
     """
-    for resource in (one for one in catalog.resources() if one.listing.wanted or not gaps):
+    resources = [one for one in catalog.resources() if one.listing.wanted or not gaps]
+    copy: dict[str, dict[str, Any]] = {resource.name: {} for resource in resources}
+    for name, key, body in await pool.fetch(" UNION ALL ".join(map(living, copy))):
+        copy[name][key] = jsontext.loads(body)
+    for resource in resources:
         source = {str(resource.name_of(one)): one for one in held(world, resource.name)}
-        copies.assert_equal(resource, await copies.live(pool, resource.name), source)
+        copies.assert_equal(resource, copy[resource.name], source)
+
+
+def living(name: str) -> str:
+    """SQL: the living objects of a table."""
+    return f"SELECT '{name}', id, body FROM {name} WHERE deleted_at IS NULL"
 
 
 def held(world: World, name: str) -> list[dict[str, Any]]:
@@ -90,8 +100,9 @@ async def check_journal(pool: Pool) -> None:
         assert set(positions.values()) == {positions[checkpoints.HEAD]}, positions
         async for _ in rebuild.catch_up(connection, resources, after=0, until=positions[checkpoints.HEAD]):
             pass
-        differences = [await rebuild.compare(connection, one) for one in resources]
-    assert not sum(one.total for one in differences), differences
+        differences = await connection.fetch(" UNION ALL ".join(map(rebuild.comparison, resources)))
+    wrong = {one.name: tuple(found) for one, found in zip(resources, differences, strict=True) if any(found)}
+    assert not wrong, f"missing, extra, different: {wrong}"
 
 
 async def check_events(world: World, pool: Pool, *, gaps: bool) -> None:

@@ -94,11 +94,12 @@ async def relist(world: World, listener: Listener) -> None:
 
 async def long_stop(world: World) -> None:
     """Nobody follows for hours; the feed's order is not that of times, by some seconds."""
+    known = len(world.store.feed)  # may have been followed by now: its order is what it was
     for _ in range(world.dice.randrange(3, 9)):
         await asyncio.sleep(world.dice.choice([0.0, 0.5, 2.0, 30.0, 900.0, 5000.0]))
         world.happen(world.dice.randrange(1, 6))
     await asyncio.sleep(world.dice.choice([60.0, 1.0 * HOURS, 3.0 * HOURS]))
-    world.store.feed = unordered(world, world.store.feed, world.known)
+    world.store.feed = unordered(world, world.store.feed, known)
     world.astray = True
     world.by_time = world.dice.random() < 0.5
 

@@ -127,6 +127,18 @@ class Network(local_workos.Wire):
             raise error
 
 
+class Direct(httpx.AsyncClient):
+    """A client that hands each request to its network as it is: a small scene is about us, and not about HTTP."""
+
+    async def request(self, method: str, url: httpx.URL | str, **asked: Any) -> httpx.Response:
+        """The answer; no cookies, redirects or defaults."""
+        request = httpx.Request(method, url, headers=asked["headers"], content=asked["content"])
+        response = await self._transport.handle_async_request(request)
+        response.request = request
+        await response.aread()
+        return response
+
+
 @dataclass(slots=True)
 class World:
     """Everything of one run, made from its seed."""
@@ -145,8 +157,6 @@ class World:
     mangle: Mangle | None = None
     leaving: bool = False
     leaving_api: bool = False
-    known: int = 0
-    """How many events of the feed the prepared copy has followed."""
     astray: bool = False
     """Whether the feed's order is not that of times; then what is caught up with stands by time in the journal."""
     by_time: bool = False
@@ -201,7 +211,8 @@ class World:
 
     def http(self, process: Process) -> httpx.AsyncClient:
         """A process's network."""
-        return httpx.AsyncClient(transport=Network(self, process, self.local.app), base_url=URL)
+        kind = Direct if self.small else httpx.AsyncClient
+        return kind(transport=Network(self, process, self.local.app), base_url=URL)
 
     async def keep(self, role: str, work: Callable[["World", Process], Any]) -> None:
         """Have a process of this role at work, a new one whenever one ends, until the world is left."""
@@ -311,7 +322,6 @@ def over(seed: int, app: Any, left: tuple[Store, Activity], among: Surroundings)
     http = httpx.AsyncClient(transport=local_workos.Wire(app=app), base_url=URL, headers=HEADERS)
     dice = Random(seed)  # noqa: S311  a simulation's dice
     world = World(seed, database, api, dice, LocalWorkOS(http, local_workos.connection(http, URL), app), 0, checker)
-    world.known = len(store.feed)
     world.page, world.small = dice.choice([1, 2, 3, 5, 10]), True
     activity._random.seed(seed)
     world.home.set()

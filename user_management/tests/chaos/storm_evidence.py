@@ -4,8 +4,9 @@ import asyncio
 import json
 import re
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from datetime import datetime
+from math import inf
 from pathlib import Path
 from typing import Any
 
@@ -106,15 +107,24 @@ def fields(resource: Resource, source: dict[str, Any], copy: dict[str, Any]) -> 
 
 async def false_ends(pool: Pool, feed: list[Happening]) -> list[str]:
     """Objects that were ended because they were not listed, before the source had deleted them."""
-    ends = {name: event.moment for event in feed for name in ended(event)}
+    ends = ends_of(feed)
     rows = await pool.fetch(
         "SELECT object_id, recorded_at FROM journal WHERE lane = 'list' AND type LIKE '%.deleted' ORDER BY position"
     )
     return [
         f"{row['object_id']} was ended at {row['recorded_at']}, before the source had deleted it"
         for row in rows
-        if ends.get(row["object_id"], float("inf")) > row["recorded_at"].timestamp() + 1
+        if ends.get(row["object_id"], inf) > row["recorded_at"].timestamp() + 1
     ]
+
+
+def ends_of(feed: Iterable[Happening]) -> dict[str, float]:
+    """When the source first deleted each object; one that is known by a name may come and go more than once."""
+    ends: dict[str, float] = {}
+    for event in feed:
+        for name in ended(event):
+            ends[name] = min(event.moment, ends.get(name, inf))
+    return ends
 
 
 def ended(event: Happening) -> Iterator[str]:

@@ -4,7 +4,7 @@ from dataclasses import replace
 
 import pytest
 
-from user_management.tests.chaos import storm, storm_plan
+from user_management.tests.chaos import storm, storm_evidence, storm_plan
 from user_management.tests.chaos.storm_clients import ALIVE, DELETED, UNKNOWN, Heard, Look, Page, Told, Write
 from user_management.tests.chaos.storm_judge import Happening, Life, Truth, judge
 
@@ -111,3 +111,10 @@ def test_a_copy_that_grows_younger_by_itself_is_accused() -> None:
     assert any("older than one before" in one for one in judge(older, TRUTH))
     again = Heard([PAGE, replace(PAGE, told=replace(later, state="backfilling"))])
     assert any("complete is backfilling" in one for one in judge(again, TRUTH))
+
+
+def test_a_name_that_comes_and_goes_twice_ended_when_it_first_went() -> None:
+    """Storm 110: a role that was looked for while it was gone was taken to have been ended too early."""
+    feed = [Happening(f"event_{n}", f"role.{verb}", NOW + n, {"slug": "auditor"})
+            for n, verb in enumerate(("created", "deleted", "created", "deleted"))]  # fmt: skip
+    assert storm_evidence.ends_of(feed) == {"auditor": NOW + 1}

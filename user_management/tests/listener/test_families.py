@@ -9,10 +9,11 @@ import httpx
 import pytest
 
 from user_management.db.session import Pool, transaction
+from user_management.journal import rereads as noted
 from user_management.journal.verifications import ROLLING
 from user_management.listener import backfill, backfills, listings, rereads, rolling, subscription, verify
 from user_management.listener.worker import Listener
-from user_management.mirror.engine import catalog
+from user_management.mirror.engine import catalog, retry
 from user_management.services.workos import client, event_types
 from user_management.services.workos.errors import BadAnswer, NotAllowed, Refused, WorkOSUnavailable
 from user_management.tests.listener.test_webhooks import announce, overdue
@@ -141,6 +142,23 @@ async def test_a_role_that_is_gone_ends_where_it_is_read_again(filled: Listener,
     await copies.assert_equal_to_journal(filled.pool)
 
 
+async def test_a_role_that_was_parked_is_read_again_once_it_is_applied(filled: Listener, local: LocalWorkOS) -> None:
+    """A retried event tells no more than one that is applied at once."""
+    await read_all(filled)
+    await filled.pool.execute("ALTER TABLE roles ADD CONSTRAINT narrow CHECK (id <> 'auditor')")
+    await role(local)
+    await copies.drain(filled)
+    position = await filled.pool.fetchval("SELECT position FROM failures WHERE resource = 'roles'")
+    assert (await waiting(filled.pool), "auditor" in await copies.live(filled.pool, "roles")) == ([], False)
+    await filled.pool.execute("ALTER TABLE roles DROP CONSTRAINT narrow")
+    async with transaction(filled.pool) as connection:
+        assert await retry.retry(connection, position) == []
+    await read_all(filled)
+    assert (await copies.live(filled.pool, "roles"))["auditor"]["name"] == "Auditor"
+    await copies.assert_equal_to_source(filled.pool, local)
+    await copies.assert_equal_to_journal(filled.pool)
+
+
 async def test_an_event_that_comes_while_it_is_asked_for_is_not_struck_off(
     filled: Listener, local: LocalWorkOS
 ) -> None:
@@ -150,7 +168,7 @@ async def test_an_event_that_comes_while_it_is_asked_for_is_not_struck_off(
     await read_all(filled)
     await filled.pool.execute("INSERT INTO rereads VALUES ('roles', 'auditor', 7)")
     async with transaction(filled.pool) as connection:
-        await rereads.done(connection, catalog.by_name("roles"), "auditor", 6)  # type: ignore[arg-type]  # it is there
+        await noted.done(connection, "roles", "auditor", 6)
     assert await waiting(filled.pool) == ["auditor"]
 
 
@@ -170,7 +188,7 @@ async def test_roles_that_are_answered_oddly_keep_no_other_waiting(
     filled: Listener, refusing: Refusing, local: LocalWorkOS, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """However many they are: the last is read, and the others wait on."""
-    monkeypatch.setattr(rereads, "AT_ONCE", 2)
+    monkeypatch.setattr(noted, "AT_ONCE", 2)
     await read_all(filled)
     for number in range(5):
         await role(local, f"auditor-{number}")
