@@ -1,58 +1,22 @@
 """The families on their whole way: from WorkOS over lists and events into the copy."""
 
 import asyncio
-from collections.abc import Callable
 from dataclasses import replace
-from typing import Any
 
-import httpx
 import pytest
 
-from user_management.db.session import Pool, transaction
-from user_management.journal import rereads as noted
+from user_management.db.session import transaction
 from user_management.journal.verifications import ROLLING
-from user_management.listener import backfill, backfills, listings, rereads, rolling, subscription, verify
+from user_management.listener import backfill, backfills, listings, rolling, subscription, verify
 from user_management.listener.worker import Listener
-from user_management.mirror.engine import catalog, retry
-from user_management.services.workos import client, event_types
-from user_management.services.workos.errors import BadAnswer, NotAllowed, Refused, WorkOSUnavailable
+from user_management.mirror.engine import catalog
+from user_management.services.workos import event_types
+from user_management.services.workos.errors import NotAllowed, Refused
 from user_management.tests.listener.test_webhooks import announce, overdue
 from user_management.tests.support import copies
-from user_management.tests.support.local_workos import KEY, URL, LocalWorkOS, Wire
-
-Refusal = Callable[[httpx.Request], int]
-"""The status with which a request is refused; 0 for none."""
-
-
-class Refusing(Wire):
-    """A way to WorkOS on which some requests are refused."""
-
-    refusal: Refusal = staticmethod(lambda _request: 0)
-
-    async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
-        """The refusal, or the app's answer."""
-        status = self.refusal(request)
-        if status:
-            return httpx.Response(status, json={"message": "Not for you."}, request=request)
-        return await super().handle_async_request(request)
-
-
-@pytest.fixture
-def refusing(listener: Listener, local: LocalWorkOS) -> Refusing:
-    """The listener's way to WorkOS, on which the test refuses what it likes."""
-    wire = Refusing(app=local.app)
-    http = httpx.AsyncClient(transport=wire, base_url=URL)
-    listener.workos = client.over(http, api_key=KEY, client_id="client_sandbox", base_url=URL)
-    return wire
-
-
-@pytest.fixture
-async def filled(listener: Listener, local: LocalWorkOS) -> Listener:
-    """A listener whose copy is complete, of an organization with something of every kind."""
-    await local.activity(400)
-    await copies.begin(listener)
-    await copies.fill(listener)
-    return listener
+from user_management.tests.support.local_workos import LocalWorkOS
+from user_management.tests.support.refusing import Refusing
+from user_management.tests.support.roles import read_all
 
 
 async def again(listener: Listener, *also: str) -> backfills.Backfill:
@@ -72,23 +36,6 @@ async def lose_events(listener: Listener, local: LocalWorkOS) -> None:
     await listener.pool.execute("UPDATE cursor SET event_id = $1", head)
 
 
-async def role(local: LocalWorkOS, slug: str = "auditor") -> dict[str, Any]:
-    """A new role of the environment."""
-    made: dict[str, Any] = await local.call("POST", "/authorization/roles", {"slug": slug, "name": slug.title()})
-    return made
-
-
-async def read_all(listener: Listener) -> None:
-    """Read again whatever waits."""
-    while await rereads.turn(listener.pool, listener.workos, listener.resources):
-        pass
-
-
-async def waiting(pool: Pool) -> list[str]:
-    """The ids of what waits to be read again."""
-    return [row["id"] for row in await pool.fetch("SELECT id FROM rereads ORDER BY position")]
-
-
 async def test_everything_is_listed(filled: Listener, local: LocalWorkOS) -> None:
     """Every family is in the copy after the first backfill, equal to the source and to the journal."""
     await copies.assert_equal_to_source(filled.pool, local)
@@ -104,99 +51,6 @@ async def test_everything_is_followed(filled: Listener, local: LocalWorkOS) -> N
     await read_all(filled)
     await copies.assert_equal_to_source(filled.pool, local)
     await copies.assert_equal_to_journal(filled.pool)
-
-
-async def test_a_role_has_its_name_once_it_was_read_again(filled: Listener, local: LocalWorkOS) -> None:
-    """Its events have none; afterwards nothing waits any more."""
-    made = await role(local)
-    await copies.drain(filled)
-    assert "name" not in (await copies.live(filled.pool, "roles"))["auditor"]
-    assert "auditor" in await waiting(filled.pool)
-    await read_all(filled)
-    found = (await copies.live(filled.pool, "roles"))["auditor"]
-    assert (found["name"], found["id"], await waiting(filled.pool)) == ("Auditor", made["id"], [])
-    await copies.assert_equal_to_journal(filled.pool)
-
-
-async def test_what_waits_to_be_read_again_survives_a_crash(
-    filled: Listener, refusing: Refusing, local: LocalWorkOS
-) -> None:
-    """It is noted with the event, and struck off with the answer only."""
-    await read_all(filled)
-    await role(local)
-    await copies.drain(filled)
-    refusing.refusal = lambda _request: 500
-    with pytest.raises(WorkOSUnavailable):
-        await rereads.turn(filled.pool, filled.workos, filled.resources)
-    assert await waiting(filled.pool) == ["auditor"]
-
-
-async def test_a_role_that_is_gone_ends_where_it_is_read_again(filled: Listener, local: LocalWorkOS) -> None:
-    """A 404 is an answer."""
-    await role(local)
-    await copies.drain(filled)
-    await local.call("DELETE", "/_sandbox/roles/auditor")
-    await read_all(filled)
-    assert "auditor" not in await copies.live(filled.pool, "roles")
-    await copies.drain(filled)
-    await copies.assert_equal_to_journal(filled.pool)
-
-
-async def test_a_role_that_was_parked_is_read_again_once_it_is_applied(filled: Listener, local: LocalWorkOS) -> None:
-    """A retried event tells no more than one that is applied at once."""
-    await read_all(filled)
-    await filled.pool.execute("ALTER TABLE roles ADD CONSTRAINT narrow CHECK (id <> 'auditor')")
-    await role(local)
-    await copies.drain(filled)
-    position = await filled.pool.fetchval("SELECT position FROM failures WHERE resource = 'roles'")
-    assert (await waiting(filled.pool), "auditor" in await copies.live(filled.pool, "roles")) == ([], False)
-    await filled.pool.execute("ALTER TABLE roles DROP CONSTRAINT narrow")
-    async with transaction(filled.pool) as connection:
-        assert await retry.retry(connection, position) == []
-    await read_all(filled)
-    assert (await copies.live(filled.pool, "roles"))["auditor"]["name"] == "Auditor"
-    await copies.assert_equal_to_source(filled.pool, local)
-    await copies.assert_equal_to_journal(filled.pool)
-
-
-async def test_an_event_that_comes_while_it_is_asked_for_is_not_struck_off(
-    filled: Listener, local: LocalWorkOS
-) -> None:
-    """What was answered may be older than the event: it is read once more."""
-    await role(local)
-    await copies.drain(filled)
-    await read_all(filled)
-    await filled.pool.execute("INSERT INTO rereads VALUES ('roles', 'auditor', 7)")
-    async with transaction(filled.pool) as connection:
-        await noted.done(connection, "roles", "auditor", 6)
-    assert await waiting(filled.pool) == ["auditor"]
-
-
-async def test_a_role_that_may_not_be_read_stays_as_it_was_told(
-    filled: Listener, refusing: Refusing, local: LocalWorkOS
-) -> None:
-    """And does not hold up others."""
-    await role(local)
-    await copies.drain(filled)
-    refusing.refusal = lambda request: 403 if "/authorization" in request.url.path else 0
-    await read_all(filled)
-    assert "auditor" in await copies.live(filled.pool, "roles")
-    assert await waiting(filled.pool) == []
-
-
-async def test_roles_that_are_answered_oddly_keep_no_other_waiting(
-    filled: Listener, refusing: Refusing, local: LocalWorkOS, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """However many they are: the last is read, and the others wait on."""
-    monkeypatch.setattr(noted, "AT_ONCE", 2)
-    await read_all(filled)
-    for number in range(5):
-        await role(local, f"auditor-{number}")
-    await copies.drain(filled)
-    refusing.refusal = lambda request: 301 if request.url.path[-1] in "0123" else 0
-    with pytest.raises(BadAnswer):
-        await rereads.turn(filled.pool, filled.workos, filled.resources)
-    assert await waiting(filled.pool) == [f"auditor-{number}" for number in range(4)]
 
 
 async def test_roles_of_the_environment_are_none_of_an_organizations(filled: Listener, local: LocalWorkOS) -> None:

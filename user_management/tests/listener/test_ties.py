@@ -10,9 +10,9 @@ from user_management.journal.entries import Verdict
 from user_management.listener import backfills, listings, ties
 from user_management.listener.backfills import Backfill, Phase
 from user_management.listener.worker import Listener
-from user_management.tests.listener.test_families import Refusing, refusing  # noqa: F401  the fixture
 from user_management.tests.support import copies
 from user_management.tests.support.local_workos import LocalWorkOS
+from user_management.tests.support.refusing import Refusing
 
 MOMENT = datetime(2026, 11, 22, 12, tzinfo=UTC)
 
@@ -93,10 +93,7 @@ async def test_an_old_list_changes_nothing(
 
 
 async def test_what_may_not_be_asked_for_stays_and_holds_nothing_up(
-    listener: Listener,
-    local: LocalWorkOS,
-    ada: dict[str, Any],
-    refusing: Refusing,  # noqa: F811  the fixture
+    listener: Listener, local: LocalWorkOS, ada: dict[str, Any], refusing: Refusing
 ) -> None:
     """The run ends, and the copy says what it was told."""
     await change_twice(listener, local, ada)
