@@ -20,7 +20,7 @@ from user_management.journal import checkpoints, entries, erasures
 from user_management.journal import cursor as cursors
 from user_management.journal.blotting import tokens
 from user_management.journal.entries import Entry, Lane
-from user_management.listener import absence, backfills, listings, ties
+from user_management.listener import backfills, confirming, listings, ties
 from user_management.listener.backfills import Backfill, Phase
 from user_management.mirror.engine import provisional, store
 from user_management.mirror.engine.record import Recorded, record, report
@@ -69,7 +69,7 @@ async def run(pool: Pool, workos: WorkOS, resources: Sequence[Resource], *, max_
         current = await list_all(pool, workos, resources, current)
     if current.phase is Phase.FOLLOWING:
         current = await follow(pool, current)
-    await confirm(pool, workos, resources, current, max_deletions)
+    await confirming.confirm(pool, workos, resources, current, max_deletions)
     return True
 
 
@@ -300,36 +300,5 @@ async def follow(pool: Pool, run: Backfill) -> Backfill:
         async with pool.acquire() as connection:
             cursor = await cursors.read(connection)
         if cursor.drained_at and run.listed_at and cursor.now and run.listed_at < cursor.drained_at <= cursor.now:
-            return await move(pool, run, phase=Phase.CONFIRMING.value)
+            return await move(pool, run, phase=Phase.CONFIRMING.value, followed_at=cursor.now)
         await asyncio.sleep(GLANCE)
-
-
-async def confirm(pool: Pool, workos: WorkOS, resources: Sequence[Resource], run: Backfill, max_deletions: int) -> None:
-    """Ask WorkOS for everything it did not list; gone is what it answers 404 for. Too many at once are left alone.
-
-    What it listed otherwise is asked for likewise.
-    """
-    suspects = await absence.find(pool, resources, run, limit=max_deletions + 1)
-    count = sum(len(ids) for ids in suspects.values())
-    notes, capped = [], count > max_deletions
-    if run.left_out:
-        notes.append(f"not listed, for WorkOS refuses: {', '.join(run.left_out)}")
-    if capped:
-        notes.append(
-            f"more than {max_deletions} objects were not listed: none deleted; raise BACKFILL_MAX_DELETIONS if right"
-        )
-        log.error("backfill.deletions_capped", cap=max_deletions, resources={n: len(i) for n, i in suspects.items()})
-    else:
-        for resource in resources:
-            for object_id in suspects[resource.name]:
-                await absence.confirm(pool, workos, resources, resource, object_id)
-    await ties.settle(pool, workos, resources, run)
-    await finish(pool, run, "; ".join(notes), count, capped=capped)
-
-
-async def finish(pool: Pool, run: Backfill, note: str, absent: int, *, capped: bool) -> None:
-    """Close the run; the copy is complete from here on."""
-    async with transaction(pool) as connection:
-        await cursors.ready(connection, datetime.now(UTC))
-        await backfills.finish(connection, run, note=note, absent=absent, capped=capped)
-    log.info("backfill.finished", listed=run.listed, changed=run.changed, absent=absent, note=note or None)

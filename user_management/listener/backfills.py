@@ -50,6 +50,7 @@ class BackfillRow(Base):
     listed: Mapped[int] = mapped_column(BigInteger, server_default="0")
     changed: Mapped[int] = mapped_column(BigInteger, server_default="0")
     listed_at: Mapped[Timestamp | None]
+    followed_at: Mapped[Timestamp | None]
     absent: Mapped[int] = mapped_column(BigInteger, server_default="0")
     note: Mapped[str] = mapped_column(server_default="")
     finished_at: Mapped[Timestamp | None]
@@ -93,6 +94,8 @@ class Backfill:
     """Resources that are listed only where they are asked for, and are."""
     left_out: tuple[str, ...] = ()
     """Resources that WorkOS does not let us list."""
+    followed_at: datetime | None = None
+    """When the feed's end was reached, and the asking began."""
 
     def lists(self, resource: Resource) -> bool:
         """Whether it lists a resource."""
@@ -122,6 +125,8 @@ gauge("user_management.backfill.changed", "Objects the newest backfill found new
       newest.show(lambda run: run.changed), unit="{object}")  # fmt: skip
 gauge("user_management.backfill.deletions_capped", "1 if the newest backfill found too much gone and deleted nothing.",
       newest.show(lambda run: int(run.deletions_capped)))  # fmt: skip
+gauge("user_management.backfill.left_out", "Resources that WorkOS did not let the newest backfill list.",
+      newest.show(lambda run: len(run.left_out)), unit="{resource}")  # fmt: skip
 
 
 def of_row(row: Any) -> Backfill | None:

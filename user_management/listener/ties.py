@@ -38,22 +38,21 @@ async def find(connection: Connection, resource: Resource, listed: Sequence[Entr
     ]
 
 
-async def settle(pool: Pool, workos: WorkOS, resources: Sequence[Resource], run: Backfill) -> None:
-    """Ask for each object that a run saw listed otherwise, and write what WorkOS says if the row stands as it stood."""
-    for resource in resources:
-        async with pool.acquire() as connection:
-            found = await backfills.differing(connection, run, resource.name, limit=MOST + 1)
-        if len(found) > MOST:
-            log.warning("backfill.differs", resource=resource.name, more_than=MOST)
-            continue
-        for object_id in found:
-            await settle_one(pool, workos, resources, resource, object_id)
+async def noted(pool: Pool, resource: Resource, run: Backfill) -> list[str]:
+    """The ids of a resource that a run saw listed otherwise; none where there are too many to ask for."""
+    async with pool.acquire() as connection:
+        found = await backfills.differing(connection, run, resource.name, limit=MOST + 1)
+    if len(found) > MOST:
+        log.warning("backfill.differs", resource=resource.name, more_than=MOST)
+        return []
+    return found
 
 
-async def settle_one(
-    pool: Pool, workos: WorkOS, resources: Sequence[Resource], resource: Resource, object_id: str
-) -> None:
-    """Ask for one object; its end is the feed's to tell, and what WorkOS refuses to show stays as it was."""
+async def settle(pool: Pool, workos: WorkOS, resources: Sequence[Resource], resource: Resource, object_id: str) -> None:
+    """Ask for one object, and write what WorkOS says if the row stands as it stood.
+
+    Its end is the feed's to tell, and what WorkOS refuses to show stays as it was.
+    """
     finding = await repair.reread(pool, Finding(resource.name, object_id, Standing.DIFFERS.value, (), 0))
     try:
         [plan] = await repair.plan(pool, workos, resources, [finding])

@@ -1,0 +1,87 @@
+"""The last of a backfill: what it did not list, or listed otherwise, is asked for by name, one after the other."""
+
+from collections.abc import Awaitable, Callable, Sequence
+from datetime import UTC, datetime, timedelta
+from functools import partial
+
+import structlog
+
+from user_management.db.session import Pool, transaction
+from user_management.journal import cursor as cursors
+from user_management.listener import absence, backfills, ties
+from user_management.listener.backfills import Backfill
+from user_management.mirror.engine.resource import Resource
+from user_management.services.workos.client import WorkOS
+from user_management.services.workos.errors import BadAnswer
+
+log = structlog.get_logger(__name__)
+
+PATIENCE = timedelta(hours=1)
+"""How long an object that WorkOS answers oddly is asked for again, before a run ends without."""
+
+FOLLOWED = timedelta(minutes=1)
+"""How long ago the feed's end was reached at most, where WorkOS as a whole answers as it should."""
+
+Question = Callable[[], Awaitable[None]]
+"""A question about one object, and what is done about the answer."""
+
+
+async def confirm(pool: Pool, workos: WorkOS, resources: Sequence[Resource], run: Backfill, max_deletions: int) -> None:
+    """Ask WorkOS for everything it did not list; gone is what it answers 404 for. Too many at once are left alone.
+
+    What it listed otherwise is asked for likewise.
+    """
+    suspects = await absence.find(pool, resources, run, limit=max_deletions + 1)
+    count = sum(len(ids) for ids in suspects.values())
+    notes, capped, questions = [], count > max_deletions, list[Question]()
+    if run.left_out:
+        notes.append(f"not listed, for WorkOS refuses: {', '.join(run.left_out)}")
+    if capped:
+        notes.append(
+            f"more than {max_deletions} objects were not listed: none deleted; raise BACKFILL_MAX_DELETIONS if right"
+        )
+        log.error("backfill.deletions_capped", cap=max_deletions, resources={n: len(i) for n, i in suspects.items()})
+    for resource in resources:
+        absent = [] if capped else suspects[resource.name]
+        questions += [partial(absence.confirm, pool, workos, resources, resource, one) for one in absent]
+        otherwise = await ties.noted(pool, resource, run)
+        questions += [partial(ties.settle, pool, workos, resources, resource, one) for one in otherwise]
+    if odd := await asked(pool, run, questions):
+        notes.append(f"{odd} objects that WorkOS answers oddly stay as they were")
+    await finish(pool, run, "; ".join(notes), count, capped=capped)
+
+
+async def asked(pool: Pool, run: Backfill, questions: Sequence[Question]) -> int:
+    """Ask them all; how many were answered oddly for so long, while all else is well, that the run ends without.
+
+    Before that, the first odd answer is raised once the others were asked: all is then asked again.
+    """
+    odd = []
+    for question in questions:
+        try:
+            await question()
+        except BadAnswer as error:
+            odd.append(error)
+    if odd and not await hopeless(pool, run):
+        raise odd[0]
+    for answer in odd:
+        log.error("backfill.odd", error=str(answer))
+    return len(odd)
+
+
+async def hopeless(pool: Pool, run: Backfill) -> bool:
+    """Whether a run has asked for long, and it is not WorkOS as a whole that answers oddly: the feed is followed."""
+    async with pool.acquire() as connection:
+        cursor = await cursors.read(connection)
+    began = run.followed_at or run.listed_at
+    if cursor.now is None or cursor.drained_at is None or began is None:
+        return False
+    return cursor.now - began > PATIENCE and cursor.now - cursor.drained_at < FOLLOWED
+
+
+async def finish(pool: Pool, run: Backfill, note: str, absent: int, *, capped: bool) -> None:
+    """Close the run; the copy is complete from here on."""
+    async with transaction(pool) as connection:
+        await cursors.ready(connection, datetime.now(UTC))
+        await backfills.finish(connection, run, note=note, absent=absent, capped=capped)
+    log.info("backfill.finished", listed=run.listed, changed=run.changed, absent=absent, note=note or None)
