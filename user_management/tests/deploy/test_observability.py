@@ -33,7 +33,7 @@ GAUGES_AND_COUNTERS = """
     process_virtual_memory_bytes
     python_gc_collections_total python_gc_objects_collected_total python_gc_objects_uncollectable_total
     user_management_backfill_changed user_management_backfill_deletions_capped user_management_backfill_listed
-    user_management_backfill_running
+    user_management_backfill_left_out user_management_backfill_running
     user_management_cursor_age_seconds user_management_database_up user_management_entries_total
     user_management_failures_parked user_management_journal_position user_management_listener_leading
     user_management_replica_age_seconds user_management_replica_state user_management_retries_total
