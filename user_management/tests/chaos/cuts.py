@@ -6,6 +6,7 @@ import re
 from collections.abc import Awaitable, Callable, Coroutine, Iterable
 from contextvars import ContextVar
 from dataclasses import dataclass, field
+from datetime import datetime
 from enum import StrEnum
 from random import Random
 from typing import TYPE_CHECKING, Any, TypeAlias, TypeVar
@@ -18,10 +19,6 @@ from user_management.tests.chaos import steps, virtual
 from user_management.tests.chaos.virtual import VirtualLoop
 
 T = TypeVar("T")
-ENDS = re.compile(r"\s*(COMMIT|ROLLBACK)\b(?!\s+TO)", re.IGNORECASE)
-LOCKS = "FROM checkpoints ORDER BY name FOR UPDATE"
-"""What every writer waits for, one after the other."""
-CLOCK = re.compile(r"\b(clock_timestamp|now)\(\)")
 
 LATENCY = (0.0002, 0.004)
 """Seconds a statement travels, each way."""
@@ -106,11 +103,17 @@ class Wire(AsyncpgConnection):
         """Run a statement, or several."""
         if args:
             return str(await super().execute(query, *args, timeout=timeout))
-        return await self.process.statement(self, query, lambda text: super(Wire, self).execute(text, timeout=timeout))
+        told = steps.traits(query)
+        return await self.process.statement(
+            self, query, lambda moment: super(Wire, self).execute(told.at(moment), timeout=timeout)
+        )
 
-    async def _execute(self, query: str, *args: Any, **options: Any) -> Any:
+    async def _execute(self, query: str, args: tuple[Any, ...], *limits: Any, **options: Any) -> Any:
         run = super()._execute  # type: ignore[misc]  # inside asyncpg, and so not in its stubs
-        return await self.process.statement(self, query, lambda text: run(text, *args, **options))
+        text, timed = steps.traits(query).after(len(args))
+        return await self.process.statement(
+            self, query, lambda moment: run(text, (*args, moment) if timed else args, *limits, **options)
+        )
 
     async def copy_records_to_table(self, table_name: str, **options: Any) -> str:
         """Copy records."""
@@ -204,6 +207,7 @@ class Process:
         return asyncpg.create_pool(
             session.dsn(self.url), min_size=0, max_size=size, reset=session.keep, command_timeout=patience,
             connection_class=Wire, connect=self.connect, max_inactive_connection_lifetime=0,
+            statement_cache_size=steps.DISTINCT,
         )  # fmt: skip
 
     async def connect(self, *args: Any, **options: Any) -> Wire:
@@ -238,20 +242,17 @@ class Process:
                     return cut
         return None
 
-    async def statement(self, connection: Wire, query: str, run: Callable[[str], Awaitable[T]]) -> T:
+    async def statement(self, connection: Wire, query: str, run: Callable[[datetime], Awaitable[T]]) -> T:
         """Run a statement, unless something else happens: it takes its time, each way."""
         self.alive()
-        cut = self.due(query)
+        cut, told = self.due(query), steps.traits(query)
         await self.travel()
         if cut is not None and cut.kind is not Kind.KILL_AFTER and cut.kind is not Kind.LOSE_AFTER:
             await self.cut_before(cut, connection, query)
         self.alive()
-        if steps.DEFAULTS.match(query):
+        if told.defaults:
             await connection.raw_clock()
-        text = CLOCK.sub(f"'{virtual.true_time().isoformat()}'::timestamptz", query)
-        result = await self.loop.real(
-            run(text), by=connection, locks=LOCKS in query, frees=ENDS.match(query) is not None
-        )
+        result = await self.loop.real(run(virtual.true_time()), by=connection, locks=told.locks, frees=told.ends)
         if cut is not None and cut.kind in {Kind.KILL_AFTER, Kind.LOSE_AFTER}:
             await self.cut_after(cut, connection, query)
         await self.travel()
@@ -332,7 +333,7 @@ def lose(connection: Wire) -> None:
 
 async def fail(connection: Wire, query: str, sqlstate: str) -> None:
     """Let PostgreSQL itself refuse a statement, so that its transaction is as broken as it would be."""
-    if ENDS.match(query):
+    if steps.traits(query).ends:
         await connection.raw("ROLLBACK")
     try:
         await connection.raw(f"DO $$ BEGIN RAISE EXCEPTION 'simulated' USING ERRCODE = '{sqlstate}'; END $$")

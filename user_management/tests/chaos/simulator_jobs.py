@@ -17,6 +17,8 @@ from user_management.tests.chaos.simulator import Failure, Simulator
 
 SHARE = 25
 """Runs that a process takes at a time."""
+SELDOM = 4
+"""Shares after which a process clears away its garbage, which takes as long as a run or three."""
 SWIFT = {"fsync": "off", "synchronous_commit": "off", "full_page_writes": "off", "autovacuum_naptime": "5s"}
 """A PostgreSQL whose data nobody will miss, and whose rows are deleted all the time."""
 
@@ -29,6 +31,7 @@ class Own:
 
     simulator: Simulator
     kept = contextlib.ExitStack()
+    batches = 0
 
 
 def begin(url: str) -> None:
@@ -45,7 +48,9 @@ def work(batch: Batch) -> tuple[Batch, list[Failure]]:
     """Do some runs; the failures among them."""
     name, seeds = batch
     failures = [found for seed in seeds if (found := Own.simulator.run(FAULTS[name], seed)) is not None]
-    gc.collect()
+    Own.batches += 1
+    if Own.batches % SELDOM == 0:
+        gc.collect()
     return batch, failures
 
 

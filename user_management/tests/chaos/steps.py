@@ -2,6 +2,9 @@
 
 import re
 from collections.abc import Coroutine
+from dataclasses import dataclass
+from datetime import datetime
+from functools import lru_cache
 from typing import Any, Protocol, TypeVar
 
 from user_management.db.session import Pool
@@ -46,6 +49,45 @@ DEFAULTS = re.compile(
     r"\s*(INSERT INTO|COPY) (journal|writes|backfills|verifications|verified|findings|failures|erasures)\b"
 )
 """Statements that may leave a time to a column's default."""
+ENDS = re.compile(r"\s*(COMMIT|ROLLBACK)\b(?!\s+TO)", re.IGNORECASE)
+LOCKS = "FROM checkpoints ORDER BY name FOR UPDATE"
+"""What every writer waits for, one after the other."""
+CLOCK = re.compile(r"\b(clock_timestamp|now)\(\)")
+DISTINCT = 2000
+"""Statements at most that differ: each is prepared once for a connection."""
+
+
+@dataclass(frozen=True, slots=True)
+class Traits:
+    """What a statement is like, as far as it concerns a simulation."""
+
+    query: str
+    clock: bool
+    defaults: bool
+    locks: bool
+    ends: bool
+
+    def at(self, moment: datetime) -> str:
+        """The statement with the database's clock standing at a moment."""
+        return CLOCK.sub(f"'{moment.isoformat()}'::timestamptz", self.query) if self.clock else self.query
+
+    def after(self, arguments: int) -> tuple[str, bool]:
+        """The statement with the clock as one argument more, if it looks at the clock; and whether it does."""
+        return (timed(self.query, arguments + 1), True) if self.clock else (self.query, False)
+
+
+@lru_cache(DISTINCT)
+def traits(query: str) -> Traits:
+    """What a statement is like."""
+    clock, defaults, ends = (pattern is not None for pattern in (
+        CLOCK.search(query), DEFAULTS.match(query), ENDS.match(query)))  # fmt: skip
+    return Traits(query, clock, defaults, LOCKS in query, ends)
+
+
+@lru_cache(DISTINCT)
+def timed(query: str, number: int) -> str:
+    """The statement with the clock as an argument: the same text at any time, so that it is prepared once."""
+    return CLOCK.sub(f"${number}::timestamptz", query)
 
 
 async def virtual_defaults(pool: Pool) -> None:
