@@ -59,5 +59,8 @@ async def settle(pool: Pool, workos: WorkOS, resources: Sequence[Resource], reso
     except (NotAllowed, Refused) as refused:
         log.warning("backfill.unconfirmed", resource=resource.name, id=object_id, error=str(refused))
         return
-    done = await repair.carry_out(pool, resources, plan) if plan.action == repair.WRITE else plan.outcome
+    if plan.action == repair.WRITE:
+        done = await repair.carry_out(pool, resources, plan)
+    else:
+        done = "gone since: the feed will tell" if plan.action == repair.DELETE else plan.outcome
     log.info("backfill.settled", resource=resource.name, id=object_id, outcome=done)

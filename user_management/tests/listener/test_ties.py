@@ -102,6 +102,16 @@ async def test_what_may_not_be_asked_for_stays_and_holds_nothing_up(
     assert await name_of(listener.pool, ada) == "Augusta"
 
 
+async def test_whose_end_comes_before_the_question_is_left_to_the_feed(
+    listener: Listener, local: LocalWorkOS, ada: dict[str, Any], refusing: Refusing
+) -> None:
+    """It was listed, so its deletion is an event that the feed has yet to tell."""
+    await change_twice(listener, local, ada)
+    refusing.refusal = lambda request: 404 if ada["id"] in request.url.path else 0
+    assert (await again(listener)).phase is Phase.DONE
+    assert await name_of(listener.pool, ada) == "Augusta"
+
+
 async def test_where_too_much_is_otherwise_nobody_is_asked(
     listener: Listener, local: LocalWorkOS, ada: dict[str, Any], monkeypatch: pytest.MonkeyPatch
 ) -> None:
