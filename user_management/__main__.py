@@ -101,13 +101,10 @@ def create_app() -> FastAPI:
 
 async def check(url: str) -> None:
     """Refuse a database that is away or whose schema is not the one this code needs; ready it for what is recorded."""
-    connection = await session.connect(url, application="user-management-api")
-    try:
+    async with session.connection(url, application="user-management-api") as connection:
         await schema.check(connection)
         await checkpoints.ensure(connection, [resource.name for resource in catalog.resources()])
         await cursor.ensure(connection)
-    finally:
-        await connection.close()
 
 
 def serve(settings: Settings) -> None:

@@ -58,11 +58,8 @@ async def open_desk() -> AsyncIterator[Desk]:
     """The settings and a pool over a database whose schema is right; `Misconfigured` or `Wait` when it is not so."""
     settings = configuration.load()
     url = configuration.database_url(settings)
-    connection = await session.connect(url, application="user-management-cli")
-    try:
+    async with session.connection(url, application="user-management-cli") as connection:
         await schema.check(connection)
-    finally:
-        await connection.close()
     async with session.open_pool(url, size=settings.database_pool_size, application="user-management-cli") as pool:
         yield Desk(settings, url, pool)
 

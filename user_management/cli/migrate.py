@@ -35,8 +35,5 @@ async def upgrade(revision: str) -> tuple[str | None, str | None]:
 
 async def current(url: str) -> str | None:
     """The revision a database is at."""
-    connection = await session.connect(url, application="user-management-cli")
-    try:
+    async with session.connection(url, application="user-management-cli") as connection:
         return await schema.current(connection)
-    finally:
-        await connection.close()

@@ -33,6 +33,10 @@ Unreachable = (OSError, TimeoutError, asyncpg.InterfaceError, asyncpg.InternalCl
 """What asyncpg raises when the database is away, restarting, read-only, full or too slow: wait and try again."""
 
 
+CLOSING = 10.0
+"""Seconds after which a database that does not part from us is left."""
+
+
 class DatabaseUnavailable(Wait):
     """The database cannot be reached."""
 
@@ -58,6 +62,18 @@ async def connect(url: str, *, application: str = "user-management") -> Connecti
         raise Misconfigured(
             "USER_MANAGEMENT_DATABASE_URL cannot be read (percent-encode odd characters of the password)."
         ) from None
+
+
+@asynccontextmanager
+async def connection(url: str, *, application: str = "user-management") -> AsyncIterator[Connection]:
+    """One connection outside any pool, closed on the way out; `DatabaseUnavailable` also if it breaks meanwhile."""
+    connection = await connect(url, application=application)
+    try:
+        yield connection
+    except Unreachable as error:
+        raise DatabaseUnavailable(f"The database went away: {error}", retry_after=1) from error
+    finally:
+        await connection.close(timeout=CLOSING)
 
 
 async def keep(_connection: Connection) -> None:

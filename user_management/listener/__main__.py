@@ -11,7 +11,7 @@ import uvloop
 from user_management import settings as configuration
 from user_management import telemetry
 from user_management.db import schema, session
-from user_management.db.session import Connection, DatabaseUnavailable, Pool
+from user_management.db.session import DatabaseUnavailable, Pool
 from user_management.errors import Misconfigured
 from user_management.listener import daemon, monitoring, subscription, worker
 from user_management.listener.backoff import INITIAL, Backoff
@@ -36,24 +36,16 @@ def pace(settings: Settings) -> Pace:
     )
 
 
-async def connected(url: str, backoff: Backoff) -> Connection:
-    """A connection to the database, waited for as long as it takes."""
+async def check_database(url: str, backoff: Backoff) -> None:
+    """Wait for the database, as long as it takes, and check its schema; `Misconfigured` when it is not what we need."""
     while True:
         try:
-            return await session.connect(url)
+            async with session.connection(url) as connection:
+                return await schema.check(connection)
         except DatabaseUnavailable as error:
             wait = backoff.next(error.retry_after, nearby=True)
             log.warning("database.waiting", error=str(error), next_try_in=round(wait, 1))
             await asyncio.sleep(wait)
-
-
-async def check_database(url: str, backoff: Backoff) -> None:
-    """Wait for the database and check its schema; `Misconfigured` when it is not the one this code needs."""
-    connection = await connected(url, backoff)
-    try:
-        await schema.check(connection)
-    finally:
-        await connection.close()
 
 
 def calm_the_collector() -> None:

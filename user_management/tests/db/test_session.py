@@ -82,6 +82,15 @@ async def test_a_database_that_is_away_is_waited_for(url: str) -> None:
     assert "hunter2" not in str(raised.value)
 
 
+async def test_a_connection_that_breaks_is_weather_too(database_url: str) -> None:
+    """As when the server is killed between the connection and the first answer."""
+    with pytest.raises(DatabaseUnavailable, match="The database went away: ") as raised:
+        async with session.connection(database_url) as connection:
+            await connection.fetchval("SELECT pg_terminate_backend(pg_backend_pid())")
+    assert raised.value.retry_after == 1
+    assert connection.is_closed()
+
+
 @pytest.mark.parametrize(
     "url",
     [

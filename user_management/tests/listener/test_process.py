@@ -6,7 +6,9 @@ import signal
 import pytest
 
 from user_management.db import embedded, schema
-from user_management.db.session import Pool
+from user_management.db.session import Connection, Pool
+from user_management.listener.__main__ import check_database
+from user_management.listener.backoff import Backoff
 from user_management.tests.support import processes
 from user_management.tests.support.waiting import PATIENCE, until
 
@@ -63,6 +65,23 @@ async def test_it_leaves_while_it_waits_for_the_database(number: signal.Signals)
     process.send_signal(number)
     _, said = await asyncio.wait_for(process.communicate(), PATIENCE)
     assert (process.returncode, "Traceback" in said.decode()) == (0, False)
+
+
+async def test_a_connection_that_breaks_before_the_schema_is_known_is_another_try(
+    database_url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Storm 148: PostgreSQL was killed between the connection and the answer, and the listener crashed."""
+    check, tries = schema.check, []
+
+    async def broken_once(connection: Connection) -> None:
+        tries.append(connection)
+        if len(tries) == 1:
+            connection.terminate()
+        await check(connection)
+
+    monkeypatch.setattr(schema, "check", broken_once)
+    await check_database(database_url, Backoff(0.01, 0.01))
+    assert len(tries) == 2
 
 
 async def holds(pool: Pool) -> bool:
