@@ -197,7 +197,7 @@ async def see(connection: Connection, run: Backfill, resource: str, ids: list[st
     await connection.execute(
         """
         INSERT INTO backfill_seen (backfill_id, resource, id, differs)
-        SELECT $1, $2, id, id = ANY ($4) FROM unnest($3::text[]) id
+        SELECT DISTINCT $1::bigint, $2, id, id = ANY ($4) FROM unnest($3::text[]) id
         ON CONFLICT (backfill_id, resource, id) DO UPDATE SET differs = excluded.differs
         """,
         run.id, resource, ids, differing,
