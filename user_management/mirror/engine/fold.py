@@ -100,6 +100,18 @@ def buried(resource: Resource, row: Row, graves: Graves) -> Row:
     return row
 
 
+def bury(resource: Resource, folded: Folded, graves: Graves) -> None:
+    """End the changed rows one of whose parents has ended, be it later: then its end found no row to end."""
+    for key in folded.changed:
+        row = folded.rows[key]
+        for cascade in resource.cascades:
+            grave = graves.get((cascade.by, str(resource.value(cascade.by, row.body))))
+            if grave is not None and row.deleted_at is None:
+                row = replace(row, deleted_at=grave.deleted_at, position=max(row.position, grave.position))
+                folded.rows[key] = row
+                folded.columns[key] = resource.column_values(row.body, live=False)
+
+
 def end_children(resource: Resource, cascade: Cascade, entry: Entry, folded: Folded, graves: Graves) -> None:
     """End every child of a parent among the rows at hand, and note the parent for the rows that are not.
 

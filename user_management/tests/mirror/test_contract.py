@@ -8,7 +8,7 @@ import pytest
 from user_management.db.session import Pool, transaction
 from user_management.journal.entries import Entry, Verdict
 from user_management.listener import start
-from user_management.mirror.engine import catalog
+from user_management.mirror.engine import catalog, retry
 from user_management.mirror.engine.record import Recorded, record
 from user_management.mirror.engine.resource import Resource
 from user_management.mirror.engine.verbs import Cascade
@@ -146,6 +146,24 @@ async def test_what_postgresql_refuses_is_parked(pool: Pool, resource: Resource)
     parked = await pool.fetchrow("SELECT position, resource FROM failures")
     assert parked is not None
     assert tuple(parked) == (2, resource.name)
+
+
+async def test_what_is_retried_after_its_parents_end_is_ended(pool: Pool, resource: Resource) -> None:
+    """It was parked while its parent ended, so that nothing of it was there to end."""
+    for cascade in (one for one in resource.cascades if not one.through):
+        parent = catalog.by_name(cascade.parent)
+        assert parent is not None
+        await put(pool, entry(parent, "created"))
+        await pool.execute(f"ALTER TABLE {resource.name} ADD CONSTRAINT none CHECK (false)")
+        await put(pool, entry(resource, "created", **samples.holding(resource, cascade.by, samples.key(parent))))
+        await put(pool, samples.end_of(cascade))
+        await pool.execute(f"ALTER TABLE {resource.name} DROP CONSTRAINT none")
+        position = await pool.fetchval("SELECT position FROM failures WHERE resource = $1", resource.name)
+        async with transaction(pool) as connection:
+            assert await retry.retry(connection, position) == []
+        assert await copies.live(pool, resource.name) == {}
+        await copies.assert_equal_to_journal(pool)
+        await pool.execute(f"TRUNCATE journal, failures, {resource.name}, {parent.name}")
 
 
 async def test_a_rebuild_equals_the_live_table(pool: Pool, resource: Resource) -> None:
