@@ -147,14 +147,15 @@ async def head_of(pool: Pool) -> int:
 
 
 async def listed(pool: Pool, workos: WorkOS, resource: Resource, place: Place) -> tuple[objects.Page, Place]:
-    """The page at a place. A partition whose parent is gone is empty; a refused cursor starts its list again."""
+    """The page at a place. A partition whose parent is gone is empty; a refused cursor starts its list again.
+
+    With which number WorkOS refuses either, nothing says.
+    """
     try:
         return await page_at(pool, workos, resource, place), place
-    except NotFound as missing:
-        if not await listings.ended(pool, workos, resource, place.partition, missing):
-            raise
-        return objects.Page([], None), place
-    except Refused as refused:
+    except (NotFound, Refused) as refused:
+        if await listings.ended(pool, workos, resource, place.partition, refused):
+            return objects.Page([], None), place
         if not place.after:
             raise
         log.warning("backfill.cursor_refused", resource=resource.name, after=place.after, error=str(refused))

@@ -15,7 +15,7 @@ import structlog
 from user_management.db.session import Pool
 from user_management.errors import UserManagementError
 from user_management.journal import cursor as cursors
-from user_management.journal import entries
+from user_management.journal import entries, feed
 from user_management.journal.cursor import Cursor
 from user_management.services.workos import events
 from user_management.services.workos.client import WorkOS
@@ -108,11 +108,16 @@ async def examine(pool: Pool, workos: WorkOS, types: Sequence[str]) -> None:
 async def unheard(pool: Pool, workos: WorkOS, types: Sequence[str], cursor: Cursor) -> set[str]:
     """Old events that the journal does not hold, from shortly before the event our place is behind.
 
-    It does not look back beyond the boundary: what happened before was listed, and never was in the journal.
+    It does not look back beyond the boundary, nor beyond when a backfill was last asked for: what happened before was
+    listed, and is not in the journal if its type was not followed then.
     """
     if cursor.event_id is None or cursor.event_at is None or cursor.now is None:
         return set()
-    since = max(cursor.event_at - HOLD_BACK, cursor.now - RETENTION + timedelta(days=1), cursor.boundary or OLDEST)
+    async with pool.acquire() as connection:
+        journal = await feed.state(connection, None)
+    changed = journal["changed_at"] if journal else None
+    oldest = cursor.now - RETENTION + timedelta(days=1)
+    since = max(cursor.event_at - HOLD_BACK, oldest, cursor.boundary or OLDEST, changed or OLDEST)
     after: str | None = None
     while True:
         page = await events.page(workos, types=types, after=after, since=since)

@@ -83,10 +83,10 @@ async def whole(workos: WorkOS, resource: Resource, at: Address) -> objects.Page
     raise BadAnswer(f"WorkOS's list of {'/'.join(at.path)} does not end")
 
 
-async def ended(pool: Pool, workos: WorkOS, resource: Resource, partition: str, missing: NotFound) -> bool:
-    """Whether a list is missing because its parent is gone; if WorkOS has that, it is the list that it refuses."""
+async def ended(pool: Pool, workos: WorkOS, resource: Resource, partition: str, refused: NotFound | Refused) -> bool:
+    """Whether a list is not shown because its parent is gone; if WorkOS has that, it is the list that it refuses."""
     parent = catalog.by_name(resource.listing.per or "")
-    if parent is None or not isinstance(missing, Refused):
+    if parent is None or not isinstance(refused, Refused):
         return parent is not None
     return await get(pool, workos, parent, partition) is None
 

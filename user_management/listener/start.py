@@ -39,8 +39,7 @@ async def begin_again(
     async with transaction(pool) as connection:
         boundary = await cursors.clock(connection) - timedelta(seconds=margin)
         await cursors.lose(connection, old=lost, boundary=boundary)
-        await backfills.abandon(connection)
-        run = await backfills.request(connection, resources[0].name)
+        run = await asked_for(connection, resources, anew=True)
     facts = {"event_id": lost.event_id, "event_at": lost.event_at, "backfill": run.id}
     if reason is None:
         log.error("cursor.refused", **facts)

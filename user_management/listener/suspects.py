@@ -108,11 +108,9 @@ async def fetch(pool: Pool, workos: WorkOS, segment: Segment) -> objects.Page:
             if resource.listing.whole:
                 return await listings.whole(workos, resource, at)
             page = await listings.page(workos, resource, at, after)
-        except NotFound as missing:
-            if not await listings.ended(pool, workos, resource, segment.partition, missing):
-                raise
-            return objects.Page([], None)  # the partition's parent is gone, and with it everything in it
-        except Refused:
+        except (NotFound, Refused) as refused:
+            if await listings.ended(pool, workos, resource, segment.partition, refused):
+                return objects.Page([], None)  # the partition's parent is gone, and with it everything in it
             if not after:
                 raise
         else:

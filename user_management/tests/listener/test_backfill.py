@@ -1,18 +1,20 @@
 """Backfills: complete, resumable, and careful about what they delete."""
 
 import asyncio
+from typing import Any
 
 import pytest
 
 from user_management.db.session import Pool, transaction
 from user_management.journal import cursor as cursors
-from user_management.listener import backfill, backfills, start
+from user_management.listener import backfill, backfills, listings, start
 from user_management.listener.backfills import Backfill
 from user_management.listener.worker import Listener
 from user_management.mirror.engine import catalog
 from user_management.services.workos.errors import WorkOSUnavailable
 from user_management.tests.support import copies
 from user_management.tests.support.local_workos import LocalWorkOS
+from user_management.tests.support.refusing import Refusing
 from user_management.tests.support.waiting import until
 
 
@@ -162,6 +164,41 @@ async def test_a_refused_list_cursor_starts_the_list_again(filled: Listener, loc
     await filled.pool.execute("UPDATE backfills SET resource = 'users', after = 'user_unknown' WHERE unfinished")
     assert (await run(filled)).phase is backfills.Phase.DONE
     await copies.assert_equal_to_source(filled.pool, local)
+
+
+@pytest.mark.parametrize("status", [400, 404, 422])
+async def test_a_list_cursor_is_refused_with_whatever_number(filled: Listener, refusing: Refusing, status: int) -> None:
+    """Nothing says which: the list is begun again."""
+    await ask(filled)
+    await filled.pool.execute("UPDATE backfills SET resource = 'users', after = 'user_unknown' WHERE unfinished")
+    refusing.refusal = lambda request: status if request.url.params.get("after") == "user_unknown" else 0
+    assert (await run(filled)).phase is backfills.Phase.DONE
+
+
+@pytest.mark.parametrize("status", [400, 404, 422])
+async def test_a_list_whose_parent_is_gone_is_empty_whatever_the_number(
+    filled: Listener, local: LocalWorkOS, refusing: Refusing, status: int
+) -> None:
+    """The organization is asked for, and is not there; it ends once everything was listed."""
+    gone = (await lose(filled, local, "organizations", 1))[0]
+    refusing.refusal = lambda request: status if request.url.params.get("organization_id") == gone else 0
+    await ask(filled)
+    assert (await run(filled)).phase is backfills.Phase.DONE
+    assert gone not in await copies.live(filled.pool, "organizations")
+
+
+async def test_what_a_list_shows_twice_is_seen_once(filled: Listener, monkeypatch: pytest.MonkeyPatch) -> None:
+    """As when a list is begun again while its first page waits to be written."""
+    real = listings.page
+
+    async def doubled(*arguments: Any) -> Any:
+        page = await real(*arguments)
+        page.objects.extend(list(page.objects))
+        return page
+
+    monkeypatch.setattr(listings, "page", doubled)
+    await ask(filled)
+    assert (await run(filled)).phase is backfills.Phase.DONE
 
 
 async def test_a_run_asked_for_twice_is_one_run(filled: Listener) -> None:

@@ -8,9 +8,10 @@ from datetime import UTC, datetime, timedelta
 import pytest
 from structlog.testing import capture_logs
 
-from user_management.db.session import Pool
+from user_management.db.session import Pool, transaction
+from user_management.journal import cursor
 from user_management.journal.cursor import Cursor
-from user_management.listener import daemon, doubt, pull, start
+from user_management.listener import backfills, daemon, doubt, pull, start
 from user_management.listener.doubt import CursorLost, Doubt, Trust
 from user_management.listener.worker import Listener
 from user_management.tests.listener.test_daemon import another, equal, ready, running
@@ -162,6 +163,35 @@ async def test_what_happened_before_the_copy_began_is_no_proof(listener: Listene
     await copies.fill(listener)
     assert await listener.pool.fetchval("SELECT event_id IS NOT NULL FROM cursor")
     await doubt.examine(listener.pool, listener.workos, listener.types)
+
+
+async def test_types_that_are_followed_since_are_no_proof(listener: Listener, local: LocalWorkOS) -> None:
+    """Their older events are not in the journal of a copy that was upgraded, and yet nothing is lost."""
+    every = listener.types
+    listener.types = tuple(one for one in every if not one.startswith("session."))
+    with ago(local, 60):
+        await local.activity(60)
+    await start.prepare(listener.pool, listener.resources, listener.types, margin=7200)
+    await copies.fill(listener)
+    with ago(local, 30):
+        await local.activity(60)
+    await copies.drain(listener)
+    listener.types = every
+    await start.prepare(listener.pool, listener.resources, listener.types, margin=7200)
+    await copies.fill(listener)
+    await doubt.examine(listener.pool, listener.workos, listener.types)
+
+
+async def test_who_begins_again_lists_what_was_asked_for(followed: Listener) -> None:
+    """A run for sessions that was at work when the place was lost is one for sessions still."""
+    async with transaction(followed.pool) as connection:
+        await backfills.request(connection, followed.resources[0].name, ["sessions"])
+        lost = await cursor.read(connection)
+    await start.begin_again(followed.pool, followed.resources, lost, margin=600)
+    async with followed.pool.acquire() as connection:
+        run = await backfills.unfinished(connection)
+    assert run is not None
+    assert run.also == ("sessions",)
 
 
 async def test_a_loss_behind_thousands_of_events_is_found(followed: Listener, local: LocalWorkOS) -> None:
