@@ -1,6 +1,6 @@
 """The last of a backfill: what it did not list, or listed otherwise, is asked for by name, one after the other."""
 
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 from functools import partial
 
@@ -8,22 +8,19 @@ import structlog
 
 from user_management.db.session import Pool, transaction
 from user_management.journal import cursor as cursors
-from user_management.listener import absence, backfills, ties
+from user_management.listener import absence, backfills, questions, ties
 from user_management.listener.backfills import Backfill
+from user_management.listener.questions import Question
 from user_management.mirror.engine.resource import Resource
 from user_management.services.workos.client import WorkOS
-from user_management.services.workos.errors import BadAnswer
 
 log = structlog.get_logger(__name__)
 
 PATIENCE = timedelta(hours=1)
-"""How long an object that WorkOS answers oddly is asked for again, before a run ends without."""
+"""How long an object that WorkOS does not answer for is asked for again, before a run ends without."""
 
 FOLLOWED = timedelta(minutes=1)
 """How long ago the feed's end was reached at most, where WorkOS as a whole answers as it should."""
-
-Question = Callable[[], Awaitable[None]]
-"""A question about one object, and what is done about the answer."""
 
 
 async def confirm(pool: Pool, workos: WorkOS, resources: Sequence[Resource], run: Backfill, max_deletions: int) -> None:
@@ -33,7 +30,7 @@ async def confirm(pool: Pool, workos: WorkOS, resources: Sequence[Resource], run
     """
     suspects = await absence.find(pool, resources, run, limit=max_deletions + 1)
     count = sum(len(ids) for ids in suspects.values())
-    notes, capped, questions = [], count > max_deletions, list[Question]()
+    notes, capped, asking = [], count > max_deletions, list[Question]()
     if run.left_out:
         notes.append(f"not listed, for WorkOS refuses: {', '.join(run.left_out)}")
     if capped:
@@ -43,34 +40,29 @@ async def confirm(pool: Pool, workos: WorkOS, resources: Sequence[Resource], run
         log.error("backfill.deletions_capped", cap=max_deletions, resources={n: len(i) for n, i in suspects.items()})
     for resource in resources:
         absent = [] if capped else suspects[resource.name]
-        questions += [partial(absence.confirm, pool, workos, resources, resource, one) for one in absent]
+        asking += [partial(absence.confirm, pool, workos, resources, resource, one) for one in absent]
         otherwise = await ties.noted(pool, resource, run)
-        questions += [partial(ties.settle, pool, workos, resources, resource, one) for one in otherwise]
-    if odd := await asked(pool, run, questions):
-        notes.append(f"{odd} objects that WorkOS answers oddly stay as they were")
+        asking += [partial(ties.settle, pool, workos, resources, resource, one) for one in otherwise]
+    if unanswered := await asked(pool, run, asking):
+        notes.append(f"{unanswered} objects that WorkOS does not answer for stay as they were")
     await finish(pool, run, "; ".join(notes), count, capped=capped)
 
 
-async def asked(pool: Pool, run: Backfill, questions: Sequence[Question]) -> int:
-    """Ask them all; how many were answered oddly for so long, while all else is well, that the run ends without.
+async def asked(pool: Pool, run: Backfill, asking: Sequence[Question]) -> int:
+    """Ask them all; how many went without an answer for so long, while all else is well, that the run ends without.
 
-    Before that, the first odd answer is raised once the others were asked: all is then asked again.
+    Before that, the first failure is raised once the others were asked: all is then asked again.
     """
-    odd = []
-    for question in questions:
-        try:
-            await question()
-        except BadAnswer as error:
-            odd.append(error)
-    if odd and not await hopeless(pool, run):
-        raise odd[0]
-    for answer in odd:
-        log.error("backfill.odd", error=str(answer))
-    return len(odd)
+    failures = await questions.ask(asking)
+    if failures and not await hopeless(pool, run):
+        raise failures[0]
+    for failure in failures:
+        log.error("backfill.unanswered", error=str(failure))
+    return len(failures)
 
 
 async def hopeless(pool: Pool, run: Backfill) -> bool:
-    """Whether a run has asked for long, and it is not WorkOS as a whole that answers oddly: the feed is followed."""
+    """Whether a run has asked for long, and it is not WorkOS as a whole that fails: the feed is followed."""
     async with pool.acquire() as connection:
         cursor = await cursors.read(connection)
     began = run.followed_at or run.listed_at

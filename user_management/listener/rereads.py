@@ -3,13 +3,16 @@
 import time
 from collections.abc import Sequence
 from datetime import UTC, datetime
+from functools import partial
 
 import structlog
 
 from user_management.db.session import Connection, Pool, transaction
-from user_management.journal import rereads
+from user_management.errors import Wait
+from user_management.journal import checkpoints, rereads
 from user_management.journal.entries import Entry, Lane, Verdict
-from user_management.listener import absence, listings
+from user_management.journal.timestamps import parse
+from user_management.listener import absence, listings, questions
 from user_management.mirror.engine import store
 from user_management.mirror.engine.record import Recorded, record, report
 from user_management.mirror.engine.resource import Resource
@@ -28,19 +31,16 @@ async def note(connection: Connection, resources: Sequence[Resource], recorded: 
 
 
 async def turn(pool: Pool, workos: WorkOS, resources: Sequence[Resource]) -> int:
-    """Read what waits; how many there were. What WorkOS answers oddly waits on, and nothing behind it waits for it."""
+    """Read what waits; how many there were. What WorkOS does not answer for waits on, and nothing behind it for it."""
     known = {resource.name: resource for resource in resources}
-    count, behind = 0, 0
-    odd: BadAnswer | None = None
+    count, behind, failures = 0, 0, list[Wait]()
     while rows := await rereads.waiting(pool, behind):
-        for row in rows:
-            try:
-                await read(pool, workos, resources, known[row["resource"]], row["id"], row["position"])
-            except BadAnswer as error:
-                odd = odd or error
+        failures += await questions.ask(
+            partial(read, pool, workos, resources, known[row["resource"]], row["id"], row["position"]) for row in rows
+        )
         count, behind = count + len(rows), rows[-1]["position"]
-    if odd is not None:
-        raise odd
+    if failures:
+        raise failures[0]
     return count
 
 
@@ -59,10 +59,19 @@ async def read(  # noqa: PLR0917  what is read, and where it is written
         await forget(pool, resource, object_id, position)
         return
     async with transaction(pool) as connection:
+        await checkpoints.lock(connection)
+        if found is not None and await older(connection, resource, object_id, found):
+            raise BadAnswer(f"WorkOS shows {resource.name} {object_id} as it was before its event")
         entry = await answer(connection, resource, object_id, found, asked_at)
         recorded = await record(connection, resources, [entry] if entry else [])
         await rereads.done(connection, resource.name, object_id, position)
     report(recorded, Lane.LIST, began=began)
+
+
+async def older(connection: Connection, resource: Resource, object_id: str, found: dict[str, object]) -> bool:
+    """Whether WorkOS shows an object older than it is here: then it does not show yet what its event told in part."""
+    row, updated_at = await store.row(connection, resource.name, object_id), parse(found.get("updated_at"))
+    return row is not None and updated_at is not None and updated_at < row.updated_at
 
 
 async def answer(

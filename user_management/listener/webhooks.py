@@ -4,6 +4,7 @@ import asyncio
 from collections.abc import Sequence
 from contextlib import suppress
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from typing import Any
 
 import structlog
@@ -12,7 +13,7 @@ from user_management.db import session
 from user_management.db.session import Connection, Pool, Unreachable, transaction
 from user_management.journal import checkpoints, webhooks
 from user_management.journal.entries import Entry
-from user_management.listener import absence, listings
+from user_management.listener import absence, listings, questions
 from user_management.mirror.engine import fold, provisional, store
 from user_management.mirror.engine.record import record
 from user_management.mirror.engine.resource import Resource
@@ -43,11 +44,14 @@ async def hear(url: str, woken: asyncio.Event, stopping: asyncio.Event) -> None:
 
 
 async def settle(pool: Pool, workos: WorkOS, resources: Sequence[Resource], patience: float) -> int:
-    """Give up the webhooks that the feed did not confirm within so many seconds, and read their objects; how many."""
+    """Give up the webhooks that the feed did not confirm within so many seconds, and read their objects; how many.
+
+    Those whose objects WorkOS does not answer for wait on, and none behind them.
+    """
     async with pool.acquire() as connection:
         late = await webhooks.overdue(connection, timedelta(seconds=patience))
-    for entry in late:
-        await give_up(pool, workos, resources, entry)
+    if failures := await questions.ask(partial(give_up, pool, workos, resources, entry) for entry in late):
+        raise failures[0]
     return len(late)
 
 

@@ -1,14 +1,15 @@
 """The last of a backfill, where WorkOS answers one question oddly."""
 
 from datetime import UTC, datetime, timedelta
+from functools import partial
 
 import pytest
 
 from user_management.db.session import Pool, transaction
-from user_management.listener import backfills, confirming
+from user_management.listener import backfills, confirming, questions
 from user_management.listener.backfills import Phase
 from user_management.listener.worker import Listener
-from user_management.services.workos.errors import BadAnswer
+from user_management.services.workos.errors import BadAnswer, WorkOSUnavailable
 from user_management.tests.support import copies
 from user_management.tests.support.local_workos import LocalWorkOS
 from user_management.tests.support.refusing import Refusing
@@ -32,12 +33,13 @@ async def alive(pool: Pool) -> set[str]:
     return set(await copies.live(pool, "users"))
 
 
+@pytest.mark.parametrize(("status", "failure"), [(301, BadAnswer), (500, WorkOSUnavailable)])
 async def test_one_odd_answer_keeps_no_other_question_waiting(
-    filled: Listener, gone: list[str], refusing: Refusing
+    filled: Listener, gone: list[str], refusing: Refusing, status: int, failure: type[Exception]
 ) -> None:
     """Who is gone has ended; the run is tried again for the sake of the one."""
-    refusing.refusal = lambda request: 301 if gone[0] in request.url.path else 0
-    with pytest.raises(BadAnswer):
+    refusing.refusal = lambda request: status if gone[0] in request.url.path else 0
+    with pytest.raises(failure):
         await copies.fill(filled)
     assert (await alive(filled.pool)).intersection(gone) == {gone[0]}
     refusing.refusal = lambda _request: 0
@@ -55,7 +57,7 @@ async def test_a_run_ends_without_what_is_answered_oddly_for_long(
     async with filled.pool.acquire() as connection:
         run = await backfills.latest(connection)
     assert run is not None
-    assert (run.phase, "oddly" in run.note) == (Phase.DONE, True)
+    assert (run.phase, "does not answer" in run.note) == (Phase.DONE, True)
     assert (await alive(filled.pool)).intersection(gone) == {gone[0]}
 
 
@@ -72,3 +74,18 @@ async def test_a_run_is_patient_while_workos_as_a_whole_is_odd(
         run = await backfills.unfinished(connection)
     assert run is not None
     assert await confirming.hopeless(filled.pool, run) is ends
+
+
+async def test_where_workos_answers_nothing_it_is_not_asked_for_everything() -> None:
+    """Ten failures in a row are an outage; ten that others stand between are not."""
+    asked: list[bool] = []
+
+    async def question(*, answered: bool) -> None:
+        asked.append(answered)
+        if not answered:
+            raise WorkOSUnavailable("down")
+
+    with pytest.raises(WorkOSUnavailable):
+        await questions.ask(partial(question, answered=False) for _ in range(100))
+    assert len(asked) == questions.OUTAGE
+    assert len(await questions.ask(partial(question, answered=number % 2 == 0) for number in range(40))) == 20

@@ -97,8 +97,14 @@ async def test_a_role_that_may_not_be_read_stays_as_it_was_told(
     assert await waiting(filled.pool) == []
 
 
-async def test_roles_that_are_answered_oddly_keep_no_other_waiting(
-    filled: Listener, refusing: Refusing, local: LocalWorkOS, monkeypatch: pytest.MonkeyPatch
+@pytest.mark.parametrize(("status", "failure"), [(301, BadAnswer), (500, WorkOSUnavailable)])
+async def test_roles_that_are_not_answered_for_keep_no_other_waiting(  # noqa: PLR0917  what is refused, and how it ends
+    filled: Listener,
+    refusing: Refusing,
+    local: LocalWorkOS,
+    monkeypatch: pytest.MonkeyPatch,
+    status: int,
+    failure: type[Exception],
 ) -> None:
     """However many they are: the last is read, and the others wait on."""
     monkeypatch.setattr(noted, "AT_ONCE", 2)
@@ -106,7 +112,24 @@ async def test_roles_that_are_answered_oddly_keep_no_other_waiting(
     for number in range(5):
         await role(local, f"auditor-{number}")
     await copies.drain(filled)
-    refusing.refusal = lambda request: 301 if request.url.path[-1] in "0123" else 0
-    with pytest.raises(BadAnswer):
+    refusing.refusal = lambda request: status if request.url.path[-1] in "0123" else 0
+    with pytest.raises(failure):
         await rereads.turn(filled.pool, filled.workos, filled.resources)
     assert await waiting(filled.pool) == [f"auditor-{number}" for number in range(4)]
+
+
+async def test_a_role_that_workos_shows_as_it_was_before_is_asked_for_again(
+    filled: Listener, local: LocalWorkOS
+) -> None:
+    """Its event was faster than what answers us."""
+    await role(local)
+    await copies.drain(filled)
+    store = local.app.state.store
+    new = store.roles["auditor"]
+    store.roles["auditor"] = new.replace(b'"updated_at":"20', b'"updated_at":"19')
+    with pytest.raises(BadAnswer, match="as it was before"):
+        await read_all(filled)
+    assert await waiting(filled.pool) == ["auditor"]
+    store.roles["auditor"] = new
+    await read_all(filled)
+    assert (await copies.live(filled.pool, "roles"))["auditor"]["name"] == "Auditor"

@@ -16,9 +16,11 @@ from user_management.listener.burst import MOST, Burst
 from user_management.listener.worker import Listener
 from user_management.mirror import users
 from user_management.mirror.engine import catalog, provisional
+from user_management.services.workos.errors import WorkOSUnavailable
 from user_management.tests.listener.test_daemon import cut, equal, ready, running
 from user_management.tests.support import copies
 from user_management.tests.support.local_workos import LocalWorkOS
+from user_management.tests.support.refusing import Refusing
 from user_management.tests.support.waiting import until
 
 
@@ -168,6 +170,21 @@ async def test_what_no_list_shows_is_not_gone(listener: Listener, pool: Pool, lo
     await copies.drain(listener)
     assert (await copies.live(pool, "sessions"))[session]["status"] == "revoked"
     await copies.assert_equal_to_journal(pool)
+
+
+async def test_one_that_workos_fails_at_keeps_no_other_waiting(
+    listener: Listener, pool: Pool, local: LocalWorkOS, refusing: Refusing
+) -> None:
+    """The first is tried again; the second is given up meanwhile."""
+    await copies.begin(listener)
+    users = [await local.user(f"{name}@example.com") for name in ("ada", "grace")]
+    await announce(pool, *await feed(local))
+    refusing.refusal = lambda request: 500 if users[0]["id"] in request.url.path else 0
+    with pytest.raises(WorkOSUnavailable):
+        await overdue(listener)
+    assert await pending(pool) == 1
+    refusing.refusal = lambda _request: 0
+    assert (await overdue(listener), await pending(pool)) == (1, 0)
 
 
 async def test_what_was_given_up_may_still_be_confirmed(listener: Listener, pool: Pool, local: LocalWorkOS) -> None:
