@@ -20,7 +20,7 @@ from user_management.services.workos.errors import (
     WorkOSUnavailable,
 )
 from user_management.services.workos.events import envelope
-from user_management.services.workos.matching import alike
+from user_management.services.workos.matching import named
 
 PATIENCE = 5.0
 """Seconds a look may take in all."""
@@ -81,7 +81,7 @@ async def look(workos: WorkOS, command: Command, fields: Mapping[str, Any], *, s
         async with asyncio.timeout(PATIENCE):
             for trace in traces:
                 objects = await shown(workos, command, trace)
-                seen.places[trace.by], seen.made = told(command, objects, fields, since)
+                seen.places[trace.by], seen.made = told(command, trace, objects, fields, since)
                 if seen.made is not None:
                     break
     except Failed:
@@ -103,26 +103,31 @@ async def shown(workos: WorkOS, command: Command, trace: Trace) -> list[dict[str
 
 
 def told(
-    command: Command, objects: Sequence[dict[str, Any]], fields: Mapping[str, Any], since: datetime
+    command: Command, trace: Trace, objects: Sequence[dict[str, Any]], fields: Mapping[str, Any], since: datetime
 ) -> tuple[Place, dict[str, Any] | None]:
     """What these objects tell of a command sent after `since`."""
     if command.ends:
         return (Place.STILL_THERE if objects else Place.GONE), None
     if command.wanted is None:
-        return judged(objects, fields, since)
+        return judged(command, trace, objects, fields, since)
     found = next((one for one in objects if command.wanted(one, command.wants(fields))), None)
     return (Place.FOUND if found else Place.OTHERWISE if objects else Place.NOTHING), found
 
 
 def judged(
-    objects: Iterable[dict[str, Any]], fields: Mapping[str, Any], since: datetime
+    command: Command, trace: Trace, objects: Iterable[dict[str, Any]], fields: Mapping[str, Any], since: datetime
 ) -> tuple[Place, dict[str, Any] | None]:
-    """What these objects are to a request sent after `since`: none of its making, or perhaps the one it made."""
+    """What these objects are to a request sent after `since`: none of its making, or perhaps the one it made.
+
+    That it was changed since excuses a difference where nothing else can be shown: neighbours are changed as well.
+    """
     place = Place.NOTHING
     for one in objects:
+        if not named(one, fields, trace.names):
+            continue
         if not young(one, since):
             place = Place.OLDER
-        elif not alike(one, fields) and not changed(one):
+        elif not command.like(one, fields) and (trace.names or not changed(one)):
             place = Place.DIFFERENT
         else:
             return Place.FOUND, one

@@ -1,9 +1,9 @@
 """Matching: whether an object has what was sent, as WorkOS stores it."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
-CASELESS = frozenset({"email"})
+CASELESS = frozenset({"email", "domain"})
 """What WorkOS stores in lower case."""
 
 
@@ -14,13 +14,18 @@ def alike(found: Mapping[str, Any], fields: Mapping[str, Any]) -> bool:
 
 
 def same(key: str, found: Any, sent: Any) -> bool:
-    """Whether a value is the one that was sent, as WorkOS stores it: trimmed, and e-mail in lower case."""
+    """Whether a value is the one that was sent, as WorkOS stores it: trimmed, e-mail and domains in lower case."""
     if isinstance(found, str) and isinstance(sent, str):
         found, sent = found.strip(), sent.strip()
         return bool(found.lower() == sent.lower() if key in CASELESS else found == sent)
     if isinstance(found, dict) and isinstance(sent, dict):
         return alike({name: found.get(name) for name in sent}, sent)
     return bool(found == sent)
+
+
+def named(found: Mapping[str, Any], fields: Mapping[str, Any], names: Iterable[str]) -> bool:
+    """Whether an object is called what was sent; where nothing was sent, it has nothing."""
+    return all(same(name, found.get(name), fields.get(name)) for name in names)
 
 
 def holds(found: Mapping[str, Any], fields: Mapping[str, Any]) -> bool:

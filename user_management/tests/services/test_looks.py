@@ -9,7 +9,14 @@ import pytest
 from user_management.journal.timestamps import render
 from user_management.services.workos import commands, looks
 from user_management.services.workos.client import WorkOS
-from user_management.services.workos.commands import users
+from user_management.services.workos.commands import (
+    Command,
+    groups,
+    invitations,
+    organization_domains,
+    organization_memberships,
+    users,
+)
 from user_management.services.workos.looks import SKEW, Place
 from user_management.tests.services.conftest import Answer
 
@@ -36,7 +43,54 @@ FOUND = {"id": "user_1", "email": "ada@example.com", "first_name": "Ada", "metad
 )
 def test_what_counts_as_made(changes: dict[str, Any], place: Place) -> None:
     """An object that is not older than the request and has all of it that can be seen, unless it was changed since."""
-    assert looks.judged([{**FOUND, **changes}], ADA, NOW)[0] is place
+    (trace,) = users.create.looked_for(ADA)
+    assert looks.judged(users.create, trace, [{**FOUND, **changes}], ADA, NOW)[0] is place
+
+
+DOMAIN = {"organization_id": "org_1", "domain": "B.example"}
+INVITED = {"email": "Ada@example.com", "organization_id": "org_1", "role_slug": "admin"}
+WELCOME = {"email": "ada@example.com"}
+
+
+@pytest.mark.parametrize(
+    ("command", "sent", "changes", "place"),
+    [
+        (organization_domains.create, DOMAIN, {"domain": "b.example"}, Place.FOUND),
+        (organization_domains.create, DOMAIN, {"domain": "a.example"}, Place.NOTHING),
+        (groups.create, {"name": "Weavers"}, {}, Place.FOUND),
+        (groups.create, {"name": "Weavers"}, {"name": "Spinners"}, Place.NOTHING),
+        (groups.create, {"name": "Weavers", "description": "Looms"}, {"description": "Wheels"}, Place.DIFFERENT),
+        (invitations.send, INVITED, {"email": "ada@example.com", "state": "accepted"}, Place.FOUND),
+        (invitations.send, INVITED, {"organization_id": "org_2"}, Place.NOTHING),
+        (invitations.send, INVITED, {"organization_id": None}, Place.NOTHING),
+        (invitations.send, INVITED, {"role_slug": "member"}, Place.DIFFERENT),
+        (invitations.send, WELCOME, {"organization_id": None}, Place.FOUND),
+        (invitations.send, WELCOME, {"organization_id": "org_1"}, Place.NOTHING),
+    ],
+)
+def test_a_neighbour_is_never_taken_for_it(
+    command: Command, sent: dict[str, Any], changes: dict[str, Any], place: Place
+) -> None:
+    """Where a list shows others too, only one that is called so counts, however lately another was changed."""
+    one = {"id": "it", **sent, **changes, "created_at": render(NOW), "updated_at": render(NOW + SKEW)}
+    (trace,) = command.looked_for({**sent, "organization_id": sent.get("organization_id", "org_1")})
+    assert looks.judged(command, trace, [one], sent, NOW)[0] is place
+
+
+@pytest.mark.parametrize(
+    ("sent", "place"),
+    [
+        ({}, Place.FOUND), ({"role_slug": "member"}, Place.FOUND), ({"role_slug": "admin"}, Place.DIFFERENT),
+        ({"role_slugs": ["member"]}, Place.FOUND), ({"role_slugs": ["admin", "member"]}, Place.DIFFERENT),
+        ({"role_slug": {"slug": "member"}}, Place.DIFFERENT), ({"role_slugs": [{"slug": "member"}]}, Place.DIFFERENT),
+    ],
+)  # fmt: skip
+def test_a_membership_in_another_role_is_another_one(sent: dict[str, Any], place: Place) -> None:
+    """The role that was sent is looked for where WorkOS shows it."""
+    command, pair = organization_memberships.create, {"user_id": "user_1", "organization_id": "org_1"}
+    one = {"id": "om_1", **pair, "role": {"slug": "member"}, "created_at": render(NOW), "updated_at": render(NOW)}
+    (trace,) = command.looked_for(pair)
+    assert looks.judged(command, trace, [one], pair | sent, NOW)[0] is place
 
 
 def test_a_user_shows_in_two_places() -> None:

@@ -75,6 +75,20 @@ async def test_whom_the_copy_knew_before_is_never_taken_for_it(
     assert answer.json()["looked_for"] == [{"by": "email", "found": "one of another write"}]
 
 
+async def test_a_neighbour_is_never_told_as_the_outcome(afar: httpx.AsyncClient, remote: respx.MockRouter) -> None:
+    """A domain that somebody verifies meanwhile is not the one that was asked for, nor is its token told."""
+    other = {"object": "organization_domain", "id": "org_domain_1", "organization_id": "org_1", "domain": "a.example",
+             "verification_token": "t0ken", "created_at": now(), "updated_at": now(1)}  # fmt: skip
+    remote.post("/organization_domains").respond(500)
+    remote.get("/organizations/org_1").respond(json={"id": "org_1", "domains": [other]})
+    for _ in range(2):
+        answer = await afar.post(
+            "/api/organization_domains", json={"organization_id": "org_1", "domain": "b.example"}, headers=KEY
+        )
+        assert (answer.status_code, "t0ken" in answer.text) == (504, False)
+        assert answer.json()["looked_for"] == [{"by": "organization", "found": "nothing"}]
+
+
 async def test_one_user_is_the_outcome_of_one_write(
     afar: httpx.AsyncClient, remote: respx.MockRouter, pool: Pool
 ) -> None:

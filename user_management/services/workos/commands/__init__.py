@@ -12,6 +12,7 @@ from typing import Any, TypeAlias
 from user_management.services.workos.bucket import Priority
 from user_management.services.workos.client import Answer, Given, WorkOS
 from user_management.services.workos.errors import ObjectNotFound, OutcomeUnknown, Refused
+from user_management.services.workos.matching import alike
 
 GRACE = 5.0
 """Seconds beyond the timeout of its parts after which a request is given up as a whole."""
@@ -28,6 +29,8 @@ class Trace:
     path: tuple[str, ...]
     params: Mapping[str, str] | None = None
     within: str = ""
+    names: tuple[str, ...] = ()
+    """The keys that tell what was made from its neighbours; none where one object at most can be shown."""
 
 
 Traces: TypeAlias = Callable[[Mapping[str, Any]], Iterable[Trace]]
@@ -50,6 +53,8 @@ class Command:
     method: str
     path: tuple[str, ...]
     traces: Traces = nowhere
+    like: Wanted = alike
+    """Whether what was made anew is as it was sent, as far as it shows."""
     taken: frozenset[str] = frozenset()
     """WorkOS's codes for: this is so already, perhaps by this very write."""
     shows: tuple[str, ...] | None = ()
@@ -119,7 +124,7 @@ class Command:
 
 def creation(path: tuple[str, ...], traces: Traces = nowhere, taken: Iterable[str] = (), **more: Any) -> Command:
     """Make an object."""
-    return Command("post", path, traces, frozenset(taken), status=HTTPStatus.CREATED, **more)
+    return Command("post", path, traces, taken=frozenset(taken), status=HTTPStatus.CREATED, **more)
 
 
 def change(method: str, path: tuple[str, ...], wanted: Wanted, **more: Any) -> Command:

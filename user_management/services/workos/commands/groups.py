@@ -15,7 +15,9 @@ PAIR = ("group_id", "organization_membership_id")
 
 def traces(fields: Mapping[str, Any]) -> Iterable[Trace]:
     """Where a new group shows: among the newest of its organization."""
-    yield Trace("name", ("organizations", Given(fields["organization_id"]), "groups"), {"limit": "100"})
+    yield Trace(
+        "name", ("organizations", Given(fields["organization_id"]), "groups"), {"limit": "100"}, names=("name",)
+    )
 
 
 create = creation(GROUPS, traces)

@@ -11,10 +11,11 @@ INVITATION = (*INVITATIONS, "{id}")
 
 
 def traces(fields: Mapping[str, Any]) -> Iterable[Trace]:
-    """Where a new invitation shows: in the list of its address."""
+    """Where a new invitation shows: in the list of its address, beside those to other organizations, or to none."""
     email = fields.get("email")
     if isinstance(email, str):
-        yield Trace("email", INVITATIONS, {"email": email.strip().lower()})
+        params = {"email": email.strip().lower()}
+        yield Trace("email", INVITATIONS, params, names=("email", "organization_id"))
 
 
 send = creation(INVITATIONS, traces, {"email_already_invited", "email_already_invited_to_organization"}, secret=True)

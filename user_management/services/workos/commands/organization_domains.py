@@ -15,7 +15,7 @@ def traces(fields: Mapping[str, Any]) -> Iterable[Trace]:
     """Where a new domain shows: among those of its organization, for WorkOS has no list of domains."""
     organization_id = fields.get("organization_id")
     if isinstance(organization_id, str) and organization_id:
-        yield Trace("organization", ("organizations", Given(organization_id)), within="domains")
+        yield Trace("organization", ("organizations", Given(organization_id)), within="domains", names=("domain",))
 
 
 create = creation(DOMAINS, traces, secret=True)
