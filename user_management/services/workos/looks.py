@@ -33,6 +33,7 @@ class Place(StrEnum):
 
     NOTHING = "nothing"
     OLDER = "an older one"
+    TOUCHED = "an older one that was changed since"
     DIFFERENT = "a different one"
     OTHERWISE = "not as it was to be"
     STILL_THERE = "still there"
@@ -42,6 +43,8 @@ class Place(StrEnum):
     SILENCE = "no answer"
 
 
+PROVING = (Place.FOUND, Place.DIFFERENT, Place.TOUCHED, Place.OLDER)
+"""What an object can be to a request that makes one; the last alone proves that another stands in the way."""
 Failed = (BadAnswer, KeyRefused, OutcomeUnknown, Refused, WorkOSUnavailable, TimeoutError)
 
 
@@ -64,8 +67,11 @@ class Sight:
 
     @property
     def foreign(self) -> bool:
-        """Whether somebody else's object stands in the way."""
-        return not {Place.OLDER, Place.CLAIMED}.isdisjoint(self.places.values())
+        """Whether what stands in the way is none of the command's work.
+
+        An older object that was changed since may be: a membership is made active again. So may be one that is known.
+        """
+        return Place.OLDER in self.places.values()
 
     def claimed(self) -> None:
         """Note that what was found is known to come of something else."""
@@ -117,27 +123,35 @@ def told(
 def judged(
     command: Command, trace: Trace, objects: Iterable[dict[str, Any]], fields: Mapping[str, Any], since: datetime
 ) -> tuple[Place, dict[str, Any] | None]:
-    """What these objects are to a request sent after `since`: none of its making, or perhaps the one it made.
+    """What these objects are to a request sent after `since`: perhaps the one it made, or what proves the least."""
+    seen: dict[Place, dict[str, Any]] = {}
+    for one in objects:
+        if named(one, fields, trace.names):
+            seen.setdefault(placed(command, trace, one, fields, since), one)
+    place = next((place for place in PROVING if place in seen), Place.NOTHING)
+    return place, seen.get(Place.FOUND)
+
+
+def placed(command: Command, trace: Trace, one: Mapping[str, Any], fields: Mapping[str, Any], since: datetime) -> Place:
+    """What one object is to a request sent after `since`.
 
     That it was changed since excuses a difference where nothing else can be shown: neighbours are changed as well.
     """
-    place = Place.NOTHING
-    for one in objects:
-        if not named(one, fields, trace.names):
-            continue
-        if not young(one, since):
-            place = Place.OLDER
-        elif not command.like(one, fields) and (trace.names or not changed(one)):
-            place = Place.DIFFERENT
-        else:
-            return Place.FOUND, one
-    return place, None
+    if not young(one, since):
+        return Place.TOUCHED if after(one.get("updated_at"), since) else Place.OLDER
+    excused = not trace.names and changed(one)
+    return Place.FOUND if excused or command.like(one, fields) else Place.DIFFERENT
 
 
 def young(found: Mapping[str, Any], since: datetime) -> bool:
     """Whether an object was made after `since`, as far as two clocks can tell."""
-    created_at = parse(found.get("created_at"))
-    return created_at is not None and created_at >= since - SKEW
+    return after(found.get("created_at"), since)
+
+
+def after(moment: Any, since: datetime) -> bool:
+    """Whether a moment of WorkOS's is after one of ours, as far as two clocks can tell."""
+    at = parse(moment)
+    return at is not None and at >= since - SKEW
 
 
 def changed(found: Mapping[str, Any]) -> bool:

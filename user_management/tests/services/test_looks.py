@@ -33,6 +33,8 @@ FOUND = {"id": "user_1", "email": "ada@example.com", "first_name": "Ada", "metad
         ({"created_at": render(NOW - SKEW)}, Place.FOUND),
         ({"created_at": render(NOW - SKEW - timedelta(seconds=1))}, Place.OLDER),
         ({"created_at": None}, Place.OLDER),
+        ({"created_at": render(NOW - 2 * SKEW), "updated_at": render(NOW - 2 * SKEW)}, Place.OLDER),
+        ({"created_at": render(NOW - 2 * SKEW), "updated_at": render(NOW - SKEW)}, Place.TOUCHED),
         ({"first_name": "Grace"}, Place.DIFFERENT),
         ({"first_name": None}, Place.DIFFERENT),
         ({"metadata": {}}, Place.DIFFERENT),
@@ -75,6 +77,15 @@ def test_a_neighbour_is_never_taken_for_it(
     one = {"id": "it", **sent, **changes, "created_at": render(NOW), "updated_at": render(NOW + SKEW)}
     (trace,) = command.looked_for({**sent, "organization_id": sent.get("organization_id", "org_1")})
     assert looks.judged(command, trace, [one], sent, NOW)[0] is place
+
+
+def test_what_proves_the_least_is_told() -> None:
+    """Of several that are called so, an older one is no proof beside a younger one."""
+    (trace,) = invitations.send.looked_for(INVITED)
+    young = {"id": "it", **INVITED, "role_slug": "member", "created_at": render(NOW)}
+    older = {**young, "created_at": render(NOW - 2 * SKEW)}
+    for objects in ([young, older], [older, young]):
+        assert looks.judged(invitations.send, trace, objects, INVITED, NOW) == (Place.DIFFERENT, None)
 
 
 @pytest.mark.parametrize(

@@ -151,6 +151,37 @@ async def test_a_repeat_that_is_refused_for_somebody_else(
     assert route.call_count == (2 if older else 3)
 
 
+async def test_a_membership_that_was_made_active_again_is_no_refusal(
+    afar: httpx.AsyncClient, remote: respx.MockRouter
+) -> None:
+    """Who is a member already may be so by this very write, though their membership is an older one."""
+    at, pair = "/user_management/organization_memberships", {"user_id": "user_1", "organization_id": "org_1"}
+    member = {"object": "organization_membership", "id": "om_1", **pair, "status": "active",
+              "role": {"slug": "member"}, "created_at": now(-3600), "updated_at": now()}  # fmt: skip
+    remote.get(at).respond(json={**NOBODY, "data": [member]})
+    route = remote.post(at).respond(500)
+    await afar.post("/api/organization_memberships", json=pair, headers=KEY)
+    route.respond(400, json={"message": "No.", "code": "user_already_organization_member"})
+    answers = [await afar.post("/api/organization_memberships", json=pair, headers=KEY) for _ in range(2)]
+    assert [answer.status_code for answer in answers] == [504, 504]
+    assert answers[0].json()["looked_for"][0]["found"] == "an older one that was changed since"
+
+
+async def test_a_user_who_was_changed_through_us_since_is_no_refusal(
+    afar: httpx.AsyncClient, remote: respx.MockRouter
+) -> None:
+    """The first try arrives late and somebody changes who it made: a refusal of the repeat is not final."""
+    route = remote.post(WRITES).respond(500)
+    await afar.post("/api/users", json=ADA, headers=KEY)
+    shows(remote, updated_at=now(1))
+    remote.put(f"{WRITES}/user_1").respond(json={**USER, **ADA, "created_at": now(), "updated_at": now(1)})
+    assert (await afar.put("/api/users/user_1", json={"first_name": "Ada"})).status_code == 200
+    route.respond(400, json={"message": "No.", "errors": [{"code": "email_not_available"}]})
+    answers = [await afar.post("/api/users", json=ADA, headers=KEY) for _ in range(2)]
+    assert [answer.status_code for answer in answers] == [504, 504]
+    assert answers[0].json()["looked_for"] == [{"by": "email", "found": "one of another write"}]
+
+
 async def test_an_unknown_outcome_stays_one_while_workos_is_away(
     afar: httpx.AsyncClient, remote: respx.MockRouter
 ) -> None:
