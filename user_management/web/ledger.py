@@ -62,9 +62,9 @@ def digest(secret: bytes, request: str, fields: Mapping[str, Any]) -> str:
     return hmac.new(secret, f"{request}\n{canonical}".encode(), hashlib.sha256).hexdigest()
 
 
-def owned(secret: bytes, holder: str, key: str) -> str:
-    """A caller's key as it is stored: that of one credential is no other's, and tells nobody whose it is."""
-    return f"{hmac.new(secret, holder.encode(), hashlib.sha256).hexdigest()[:PREFIX]}:{key}"
+def owned(holder: str, key: str) -> str:
+    """A caller's key as it is stored: that of one credential is no other's; WorkOS's key may be exchanged meanwhile."""
+    return f"{hashlib.sha256(holder.encode()).hexdigest()[:PREFIX]}:{key}"
 
 
 def lease(workos_timeout: float) -> float:

@@ -247,3 +247,19 @@ async def test_a_key_is_its_own_for_each_credential(serve: Serve, local: LocalWo
     values = [answer.json()["value"] for answer in answers]
     assert values[0] != values[1]
     assert values[:2] == values[2:]
+
+
+async def test_a_key_outlives_that_of_workos(serve: Serve, remote: respx.MockRouter, pool: Pool) -> None:
+    """After WorkOS's key was exchanged a repeat is refused, not done again; the operator's query finds the write."""
+    secret, known = made("billing", Scope.WRITE)
+    route = remote.post("/user_management/users").respond(201, json=USER)
+    statuses = []
+    for key in ("sk_old", "sk_new"):
+        async with httpx.AsyncClient() as http, serve(
+            http, open=False, api_keys=(known,), workos_api_key=key
+        ) as api:  # fmt: skip
+            statuses.append((await post(api, **bearer(secret))).status_code)
+    assert (statuses, route.call_count) == ([201, 422], 1)
+    [found] = await pool.fetch("SELECT key FROM writes WHERE 'first-try' IN (key, substr(key, 34))")
+    owner = await pool.fetchval("SELECT left(encode(sha256('key billing'), 'hex'), 32)")
+    assert found["key"] == f"{owner}:first-try"

@@ -159,7 +159,7 @@ def keyed(found: Backend, request: Request, key: str, fields: dict[str, Any]) ->
     """The request as the ledger knows it."""
     asked = f"{request.method} {request.url.path}"
     holder = getattr(request.state, "holder", None)
-    stored = key if holder is None else ledger.owned(found.secret, holder.bucket, key)
+    stored = key if holder is None else ledger.owned(holder.bucket, key)
     return writes.Request(stored, asked, ledger.digest(found.secret, asked, fields))
 
 
