@@ -6,9 +6,11 @@ from contextlib import asynccontextmanager
 from dataclasses import replace
 from typing import Any
 
-from user_management.mirror.engine import store
+from user_management.db import jsontext
+from user_management.mirror.engine import read
+from user_management.mirror.users import resource
 from user_management.services.workos.commands import Done
-from user_management.web import passwords, problems, whose
+from user_management.web import authority, passwords, problems, whose
 from user_management.web.attempts import RECORDING, Asked, Away, TakenBack
 from user_management.web.dependencies import Backend
 from user_management.web.soft_deletion import MARK
@@ -34,12 +36,21 @@ async def admitted(found: Backend, done: Done) -> None:
 
 
 async def deleted_at(found: Backend, user_id: str) -> str | None:
-    """Since when a user is soft deleted, by the copy or, without the database, by WorkOS."""
-    try:
-        async with asyncio.timeout(RECORDING), found.connections.one() as connection:
-            row = await store.row(connection, "users", user_id)
-        user = row.body if row else {}
-    except Away:
-        user = await whose.user(found, user_id)
+    """Since when a user is soft deleted, by a copy that is live and knows the user, else by WorkOS."""
+    user = await copied(found, user_id) or await whose.user(found, user_id)
     since = (user.get("metadata") or {}).get(MARK)
     return str(since) if since else None
+
+
+async def copied(found: Backend, user_id: str) -> dict[str, Any] | None:
+    """The user as the copy has it, from the snapshot that says the copy is live; None where WorkOS must be asked."""
+    statement = read.one(resource, "id", include_deleted=True)
+    try:
+        async with asyncio.timeout(RECORDING), found.connections.one() as connection:
+            row = await connection.fetchrow(statement.text, *statement.bind({"value": user_id}))
+    except Away:
+        return None
+    if row is None or row["body"] is None or not authority.young(row, found.stale_after, None):
+        return None
+    user: dict[str, Any] = jsontext.loads(row["body"])
+    return user

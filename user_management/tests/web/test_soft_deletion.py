@@ -11,7 +11,7 @@ from user_management.listener.worker import Listener
 from user_management.tests.support import copies
 from user_management.tests.support.local_workos import HEADERS, URL, LocalWorkOS, Wire
 from user_management.tests.support.local_workos import KEY as KEY_OF_WORKOS
-from user_management.tests.web.conftest import Serve
+from user_management.tests.web.conftest import Serve, place
 from user_management.tests.web.test_sign_in import PASSWORD, rules, sessions
 
 KEY = {"Idempotency-Key": "first-try"}
@@ -241,6 +241,31 @@ async def test_a_refused_sign_in_is_refused_again(api: httpx.AsyncClient, pool: 
     assert await pool.fetchval("SELECT count(*) FROM writes") == 0
     await ask(api, ada, "restore")
     assert (await api.post("/api/auth/login", json=body, headers=key)).status_code == 200
+
+
+@pytest.mark.parametrize("change", [
+    "DELETE FROM users", "UPDATE cursor SET ready_at = NULL", "UPDATE cursor SET drained_at = now() - interval '1 hour'"
+])  # fmt: skip
+async def test_a_copy_that_may_not_know_lets_nobody_in(
+    api: httpx.AsyncClient, local: LocalWorkOS, pool: Pool, ada: dict[str, Any], change: str
+) -> None:
+    """A mark that only WorkOS has counts: before the user is in the copy, before all are, and while it is behind."""
+    await place(pool, drained=0)
+    await pool.execute(change)
+    await local.call("PUT", f"/user_management/users/{ada['id']}", {"metadata": {"deleted_at": "2026-01-01"}})
+    before = await sessions(local, ada)
+    assert await enter(api, {"email": ada["email"], "password": PASSWORD}) == REFUSED
+    assert await sessions(local, ada) == before
+
+
+async def test_a_live_copy_is_believed(
+    api: httpx.AsyncClient, local: LocalWorkOS, pool: Pool, ada: dict[str, Any]
+) -> None:
+    """Of a user whom it knows WorkOS is not asked."""
+    await place(pool, drained=0)
+    await local.misbehave({"500": 1.0}, paths=f"/user_management/users/{ada['id']}")
+    assert await enter(api, {"email": ada["email"], "password": PASSWORD}) == (200, None)
+    assert await local.injected() == 0
 
 
 async def test_without_the_copy_workos_is_asked(api: httpx.AsyncClient, pool: Pool, ada: dict[str, Any]) -> None:
