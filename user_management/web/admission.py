@@ -10,10 +10,15 @@ from user_management.db import jsontext
 from user_management.mirror.engine import read
 from user_management.mirror.users import resource
 from user_management.services.workos.commands import Done
-from user_management.web import authority, passwords, problems, whose
+from user_management.services.workos.errors import BadAnswer, KeyRefused, OutcomeUnknown, Refused, WorkOSUnavailable
+from user_management.web import authority, errors, passwords, problems, whose
 from user_management.web.attempts import RECORDING, Asked, Away, TakenBack
 from user_management.web.dependencies import Backend
+from user_management.web.problems import Problem
 from user_management.web.soft_deletion import MARK
+
+SILENT = (BadAnswer, KeyRefused, OutcomeUnknown, Refused, WorkOSUnavailable)
+"""What WorkOS can answer instead of saying who somebody is."""
 
 
 @asynccontextmanager
@@ -27,11 +32,29 @@ async def admitted(found: Backend, done: Done) -> None:
     signed_in: dict[str, Any] = done.body if isinstance(done.body, dict) else {}
     user = signed_in.get("user")
     user_id = user.get("id") if isinstance(user, dict) else None
-    if not isinstance(user_id, str) or not (since := await deleted_at(found, user_id)):
+    if not isinstance(user_id, str):
+        return
+    try:
+        since = await deleted_at(found, user_id)
+    except SILENT as error:
+        await passwords.end(found, signed_in)
+        raise doubted(error) from error
+    if not since:
         return
     await passwords.end(found, signed_in)
     raise TakenBack(
         problems.SOFT_DELETED, "This user is soft deleted.", members={"user_id": user_id, "deleted_at": since}
+    )
+
+
+def doubted(error: Exception) -> Problem:
+    """The problem of somebody whom WorkOS signed in and then tells nothing of: what they came with may be used up."""
+    return Problem(
+        problems.UNKNOWN,
+        f"WorkOS signed the user in, but whether they are soft deleted is not known: {error}. "
+        "The session is ended, and a code or refresh token is used up: sign in again.",
+        headers=errors.retry_after(getattr(error, "retry_after", None) or errors.PATIENCE),
+        members={"outcome": "unknown"},
     )
 
 

@@ -43,7 +43,8 @@ async def withdrawn(found: Backend, asked: Asked) -> AsyncIterator[Asked]:
             await deactivate(found, asked, mine)
             await end_sessions(found, asked)
         marked = (user.get("metadata") or {}).get(MARK) or render(asked.began_at)
-        yield replace(asked, fields={"metadata": {MARK: marked}})
+        async with unmarked():
+            yield replace(asked, fields={"metadata": {MARK: marked}})
 
 
 @asynccontextmanager
@@ -54,7 +55,8 @@ async def given_back(found: Backend, asked: Asked) -> AsyncIterator[Asked]:
         async with resumable():
             for membership in mine.memberships:
                 await reactivate(found, asked, mine, membership)
-        yield replace(asked, fields={"metadata": {MARK: None}})
+        async with unmarked():
+            yield replace(asked, fields={"metadata": {MARK: None}})
         # What stays behind without the database names no membership any more.
         with suppress(*Away):
             async with found.connections.one() as connection:
@@ -95,8 +97,19 @@ async def resumable() -> AsyncIterator[None]:
         yield
     except (BadAnswer, Busy, OutcomeUnknown, WorkOSUnavailable) as error:
         raise in_part(str(error), getattr(error, "retry_after", None)) from error
+    except Away as error:
+        raise in_part("The database does not answer", None) from error
     except Problem as error:
         raise (in_part(str(error), None) if error.kind is problems.UNKNOWN else error) from error
+
+
+@asynccontextmanager
+async def unmarked() -> AsyncIterator[None]:
+    """Say of a mark that WorkOS was not asked for that what goes before it may be done."""
+    try:
+        yield
+    except WorkOSUnavailable as error:
+        raise in_part(str(error), error.retry_after) from error
 
 
 def in_part(why: str, seconds: float | None) -> Problem:

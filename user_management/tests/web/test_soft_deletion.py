@@ -92,12 +92,12 @@ async def test_nobody(api: httpx.AsyncClient, pool: Pool, word: str) -> None:
 class Stubborn(Wire):
     """WorkOS, which refuses to end what a directory manages."""
 
-    path = ""
+    path, status = "", 400
 
     async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
         """Its answer, or the refusal."""
         if self.path and request.method != "GET" and request.url.path.endswith(self.path):
-            return httpx.Response(400, json={"message": "Managed by a directory."}, request=request)
+            return httpx.Response(self.status, json={"message": "Managed by a directory."}, request=request)
         return await super().handle_async_request(request)
 
 
@@ -171,6 +171,45 @@ async def test_what_stops_half_way_is_told(api: httpx.AsyncClient, local: LocalW
     await local.misbehave({})
     await ask(api, ada, "soft-delete")
     assert (await statuses(local), await sessions(local, ada)) == (["inactive"] * 3, [])
+
+
+FAIL = """
+CREATE FUNCTION fail() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN RAISE 'gone' USING ERRCODE = '{}'; END $$;
+CREATE TRIGGER fail BEFORE UPDATE ON soft_deletions FOR EACH ROW
+WHEN (OLD.owner = NEW.owner AND NEW.leased_until > now() AND OLD.memberships <> '{{}}') EXECUTE FUNCTION fail()
+"""
+
+
+@pytest.mark.parametrize("code", ["57P01", "XX000"])
+@pytest.mark.parametrize("what", ["soft-delete", "restore"])
+async def test_a_database_that_goes_away_half_way(
+    api: httpx.AsyncClient, copied: LocalWorkOS, pool: Pool, what: str, code: str
+) -> None:
+    """After the first membership: a 504 that says to repeat it, however the database fails; the repeat completes it."""
+    [ada] = (await copied.objects("users")).values()
+    if what == "restore":
+        await ask(api, ada, "soft-delete")
+    await pool.execute(FAIL.format(code))
+    problem = await ask(api, ada, what, 504)
+    assert ("Repeat the request" in problem["detail"], "gone" in problem["detail"]) == (True, False)
+    assert (await statuses(copied)).count("inactive") == 2
+    await pool.execute("DROP TRIGGER fail ON soft_deletions")
+    await ask(api, ada, what)
+    assert (await statuses(copied)).count("inactive") == (3 if what == "soft-delete" else 1)
+
+
+@pytest.mark.parametrize("what", ["soft-delete", "restore"])
+async def test_a_mark_that_workos_cannot_be_asked_for(copied: LocalWorkOS, serve: Serve, what: str) -> None:
+    """When all but the mark is done, nobody is told that nothing was."""
+    [ada] = (await copied.objects("users")).values()
+    wire = Stubborn(copied.app)
+    async with httpx.AsyncClient(transport=wire, base_url=URL, headers=HEADERS) as http, serve(http) as api:
+        if what == "restore":
+            await ask(api, ada, "soft-delete")
+        wire.path, wire.status = f"/users/{ada['id']}", 429
+        problem = await ask(api, ada, what, 504)
+    assert ("Repeat the request" in problem["detail"], problem["outcome"]) == (True, "unknown")
+    assert (await statuses(copied)).count("inactive") == (3 if what == "soft-delete" else 1)
 
 
 async def test_one_at_a_time(api: httpx.AsyncClient, local: LocalWorkOS, pool: Pool, ada: dict[str, Any]) -> None:
@@ -277,3 +316,19 @@ async def test_without_the_copy_workos_is_asked(api: httpx.AsyncClient, pool: Po
     await ask(api, ada, "soft-delete")
     await pool.execute("ALTER TABLE users RENAME TO lost")
     assert await enter(api, body) == REFUSED
+
+
+async def test_who_can_be_judged_by_nobody_is_in_doubt(
+    api: httpx.AsyncClient, local: LocalWorkOS, pool: Pool, ada: dict[str, Any]
+) -> None:
+    """WorkOS signed them in, then neither it nor the copy tells of them: a 504, also for a repeat, and no session."""
+    body, key = {"email": ada["email"], "password": PASSWORD}, {"Idempotency-Key": "sign-in"}
+    before = await sessions(local, ada)
+    await pool.execute("ALTER TABLE users RENAME TO lost")
+    await local.misbehave({"500": 1.0}, paths=f"/user_management/users/{ada['id']}")
+    answers = [await api.post("/api/auth/login", json=body, headers=key) for _ in range(2)]
+    await local.misbehave({})
+    assert [(one.status_code, one.json()["outcome"], "token" in one.json()) for one in answers] == [
+        (504, "unknown", False)
+    ] * 2
+    assert await sessions(local, ada) == before
