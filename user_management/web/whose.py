@@ -10,8 +10,8 @@ from user_management.services.workos.commands.users import USER, USERS
 from user_management.services.workos.errors import BadAnswer, WorkOSUnavailable
 from user_management.services.workos.events import envelope
 from user_management.web import problems
+from user_management.web.attempts import NotSent
 from user_management.web.dependencies import Backend
-from user_management.web.problems import Problem
 
 
 async def by_id(_found: Backend, fields: Mapping[str, Any]) -> dict[str, str]:
@@ -23,19 +23,25 @@ async def by_id_or_email(found: Backend, fields: Mapping[str, Any]) -> dict[str,
     """The user whose id or address the body names; WorkOS says who has an address, for the copy may be behind."""
     if fields.get("user_id"):
         return {"id": fields["user_id"]}
-    if not fields.get("email"):
-        raise problems.wrong("user_id", "is needed, or `email`")
-    known = await at_workos(found, readable(fields["email"].strip().lower()))
+    known = await at_workos(found, address(fields))
     if known is None:
-        raise Problem(problems.NOT_FOUND, "There is no user with this e-mail address.")
+        raise NotSent(problems.NOT_FOUND, "There is no user with this e-mail address.")
     return {"id": known}
 
 
-def readable(email: str) -> str:
-    """An address that can be asked for; refuses what is no text that can be sent."""
-    if not email.isprintable():
+def named(fields: Mapping[str, Any]) -> None:
+    """Refuse a body that names nobody by id or by address, or by what is no text that can be sent."""
+    if fields.get("user_id"):
+        return
+    if not fields.get("email"):
+        raise problems.wrong("user_id", "is needed, or `email`")
+    if not address(fields).isprintable():
         raise problems.wrong("email", "must be an e-mail address")
-    return email
+
+
+def address(fields: Mapping[str, Any]) -> str:
+    """The address a body names, as WorkOS keeps it."""
+    return str(fields["email"]).strip().lower()
 
 
 async def user(found: Backend, user_id: str) -> dict[str, Any]:

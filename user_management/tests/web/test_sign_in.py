@@ -7,9 +7,10 @@ import httpx
 import pytest
 
 from user_management.db.session import Pool
+from user_management.tests.support.local_workos import KEY as WORKOS_KEY
 from user_management.tests.support.local_workos import LocalWorkOS
 from user_management.tests.web.conftest import ids
-from user_management.web import grants
+from user_management.web import grants, ledger
 from user_management.web.api import sign_in_bodies
 
 EMAIL, PASSWORD = "ada@example.com", "correct horse battery"
@@ -193,6 +194,56 @@ async def test_who_has_an_address_is_asked_of_workos(api: httpx.AsyncClient, loc
     other = await local.user("old@example.com")
     found = await post(api, "/api/auth/resend-verification", {"email": "Old@Example.com"})
     assert (found["user"]["id"], user["id"] != other["id"]) == (other["id"], True)
+
+
+LOOK = "/user_management/users"
+KEY = {"Idempotency-Key": "first-try"}
+
+
+@pytest.mark.parametrize("what", ["verify-email", "resend-verification"])
+@pytest.mark.parametrize("after", ["away", "renamed"])
+async def test_a_repeat_by_address_is_answered_the_same(
+    api: httpx.AsyncClient, local: LocalWorkOS, what: str, after: str
+) -> None:
+    """Its answer is ours: who has the address, or whether WorkOS is there to say so, is nothing to it any more."""
+    user = await register(api)
+    await post(api, "/api/auth/resend-verification", {"email": EMAIL})
+    body = {"email": EMAIL} | ({"code": (await letter(local))["code"]} if what == "verify-email" else {})
+    first = await api.post(f"/api/auth/{what}", json=body, headers=KEY)
+    if after == "away":
+        await local.misbehave({"500": 1.0})
+    else:
+        await local.call("PUT", f"{LOOK}/{user['id']}", {"email": "countess@example.com"})
+    second = await api.post(f"/api/auth/{what}", json=body, headers=KEY)
+    assert (first.status_code, second.status_code) == (200, 200)
+    assert (second.content, second.headers["Idempotency-Replayed"]) == (first.content, "true")
+
+
+async def test_who_is_not_found_leaves_the_key_free(api: httpx.AsyncClient, local: LocalWorkOS, pool: Pool) -> None:
+    """While WorkOS does not say whose an address is, or nobody has it, nothing was done; later the same request is."""
+    path, body = "/api/auth/resend-verification", {"email": EMAIL}
+    await local.misbehave({"500": 1.0}, paths=LOOK)
+    statuses = [(await api.post(path, json=body, headers=KEY)).status_code]
+    await local.misbehave({})
+    statuses.append((await api.post(path, json=body, headers=KEY)).status_code)
+    assert (statuses, await pool.fetchval("SELECT count(*) FROM writes")) == ([503, 404], 0)
+    await register(api)
+    assert (await api.post(path, json=body, headers=KEY)).status_code == 200
+
+
+async def test_who_is_not_found_again_stays_in_doubt(api: httpx.AsyncClient, local: LocalWorkOS, pool: Pool) -> None:
+    """After an attempt without an answer a repeat that cannot be looked into is no 503, which says nothing was done."""
+    await register(api)
+    await local.misbehave({"500": 1.0})
+    await pool.execute(
+        "INSERT INTO writes (key, request, digest, state, owner, leased_until) "
+        "VALUES ('first-try', $1, $2, 'unknown', '', now())",
+        "POST /api/auth/resend-verification",
+        ledger.digest(WORKOS_KEY.encode(), "POST /api/auth/resend-verification", {"email": EMAIL}),
+    )
+    answer = await api.post("/api/auth/resend-verification", json={"email": EMAIL}, headers=KEY)
+    assert (answer.status_code, answer.json()["outcome"]) == (504, "unknown")
+    assert await pool.fetchval("SELECT state FROM writes") == "unknown"
 
 
 async def test_an_address_changes_once_the_new_one_is_proven(api: httpx.AsyncClient, local: LocalWorkOS) -> None:

@@ -4,10 +4,9 @@ from functools import partial
 
 from user_management.mirror.users import resource
 from user_management.services.workos.commands import authentication, users
-from user_management.web import admission, endings, grants, problems, usernames
+from user_management.web import admission, endings, grants, problems, usernames, whose
 from user_management.web.api import sign_in_bodies as said
 from user_management.web.api.writes import Write
-from user_management.web.whose import by_id_or_email
 
 auth = partial(Write, resource, tag="auth")
 
@@ -53,11 +52,11 @@ WRITES = (
          summary="Send a code to sign in with", reply=said.MagicCodeSent,
          told="The code signs its holder in: it is for you and for the person's mailbox."),
     auth(said.Verification, authentication.confirm_verification, "/api/auth/verify-email", "verify_email",
-         summary="Prove an e-mail address by a code", names=by_id_or_email, fails=NOBODY,
-         sends=grants.code_only, reply=said.Inside),
+         summary="Prove an e-mail address by a code", names=whose.by_id_or_email, fails=NOBODY,
+         checks=whose.named, sends=grants.code_only, reply=said.Inside),
     auth(said.Whose, authentication.send_verification, "/api/auth/resend-verification", "resend_verification",
-         summary="Send the code again that proves an e-mail address", names=by_id_or_email, fails=NOBODY,
-         sends=grants.nothing, reply=said.Inside),
+         summary="Send the code again that proves an e-mail address", names=whose.by_id_or_email, fails=NOBODY,
+         checks=whose.named, sends=grants.nothing, reply=said.Inside),
     auth(said.ResetRequest, authentication.request_reset, "/api/auth/request-password-reset", "request_password_reset",
          summary="Ask for a password reset", reply=said.ResetRequested, told=ENUMERATION),
     auth(said.Reset, authentication.complete_reset, "/api/auth/reset-password", "reset_password",

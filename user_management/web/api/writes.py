@@ -1,8 +1,9 @@
 """Writes: forwarded to WorkOS, done once, in the copy before they are answered. A new one is a declaration."""
 
 import asyncio
-from collections.abc import Awaitable, Callable, Coroutine, Mapping
-from dataclasses import dataclass
+from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Mapping
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, replace
 from typing import Any, TypeAlias, TypeVar
 
 from fastapi import APIRouter, Request, Response
@@ -11,13 +12,15 @@ from pydantic import BaseModel
 from user_management.journal import writes
 from user_management.mirror.engine.resource import Resource
 from user_management.services.workos.commands import Command
-from user_management.web import ledger, problems
+from user_management.services.workos.errors import Refused, WorkOSUnavailable
+from user_management.services.workos.looks import Sight
+from user_management.web import attempts, ledger, problems
 from user_management.web.api import bodies, reads, routes, slugs, write_documents
 from user_management.web.api.routes import Endpoint
-from user_management.web.attempts import Around, Asked, directly
+from user_management.web.attempts import BEFORE, Around, Asked, NotSent, directly
 from user_management.web.dependencies import Backend, backend
 from user_management.web.ledger import Told
-from user_management.web.problems import Kind, Problem
+from user_management.web.problems import Kind
 from user_management.web.scopes import Scope
 
 T = TypeVar("T")
@@ -110,18 +113,37 @@ def endpoint(write: Write) -> Endpoint:
         key, found = key_of(request), backend(request)
         ids = named(write, request)
         fields = await said(write, request)
-        asked = asking(write, write.command.of(await known(found, write, ids, fields or {})), request, fields)
+        asked = asking(write, await commanded(found, write, ids), request, fields)
         wanted = None if key is None else keyed(found, request, key, fields or {})
         return response(await heard_out(found, ledger.once(found, asked, wanted)))
 
     return done
 
 
-async def known(found: Backend, write: Write, ids: dict[str, str], fields: Mapping[str, Any]) -> dict[str, str]:
-    """The ids of WorkOS's path, from ours and from the body."""
+async def commanded(found: Backend, write: Write, ids: dict[str, str]) -> Command:
+    """The command with the ids of our path; where the body says them, with none yet."""
     if write.names is not None:
-        return lookable(write, await write.names(found, fields))
-    return await slugs.known(found, write.resource, ids) if write.by_slug else ids
+        return write.command
+    return write.command.of(await slugs.known(found, write.resource, ids) if write.by_slug else ids)
+
+
+def surrounding(write: Write) -> Around:
+    """What is around a write; before it, whom the body names, for a repeat may find its answer without that."""
+    if (names := write.names) is None:
+        return write.around
+
+    @asynccontextmanager
+    async def about(found: Backend, asked: Asked) -> AsyncIterator[Asked]:
+        try:
+            ids = lookable(write, await names(found, asked.given or {}))
+        except (Refused, WorkOSUnavailable) as error:
+            if asked.tried:
+                raise attempts.unknown(asked, Sight(), f"{BEFORE}, and now {error}") from error
+            raise
+        async with write.around(found, replace(asked, command=write.command.of(ids))) as ready:
+            yield ready
+
+    return about
 
 
 def named(write: Write, request: Request) -> dict[str, str]:
@@ -133,7 +155,7 @@ def lookable(write: Write, ids: dict[str, str]) -> dict[str, str]:
     """These ids; a problem when one cannot be an id at all."""
     for name, value in ids.items():
         if value in DOTS or not reads.lookable(value):
-            raise Problem(problems.NOT_FOUND, f"There is no {write.resource.object} with this {name}.")
+            raise NotSent(problems.NOT_FOUND, f"There is no {write.resource.object} with this {name}.")
     return ids
 
 
@@ -151,7 +173,8 @@ def asking(write: Write, command: Command, request: Request, fields: dict[str, A
     write.checks(fields or {})
     sent = None if fields is None else write.sends(fields)
     return Asked(
-        write.resource, command, sent, request.url.path, request.state.request_id, given=fields, around=write.around
+        write.resource, command, sent, request.url.path, request.state.request_id, given=fields,
+        around=surrounding(write),
     )  # fmt: skip
 
 
