@@ -119,9 +119,16 @@ def unordered(world: World, feed: Feed, known: int) -> Feed:
 
 
 def about(blob: bytes) -> set[str]:
-    """The ids of what an event is about."""
-    data = orjson.loads(blob)["data"]
-    return {data[key] for key in ("id", "user_id", "organization_id") if data.get(key)}
+    """The ids, or the names where there are none, of all that an event tells of, however deep."""
+    found, left = set[str](), [orjson.loads(blob)["data"]]
+    while left:
+        one = left.pop()
+        if isinstance(one, dict):
+            found |= {str(value) for key, value in one.items() if value and (key.endswith("id") or key == "slug")}
+            left += one.values()
+        elif isinstance(one, list):
+            left += one
+    return found
 
 
 async def verified(world: World, listener: Listener) -> None:
