@@ -4,9 +4,8 @@ import asyncio
 import json
 import re
 import sys
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from datetime import datetime
-from math import inf
 from pathlib import Path
 from typing import Any
 
@@ -106,34 +105,43 @@ def fields(resource: Resource, source: dict[str, Any], copy: dict[str, Any]) -> 
 
 
 async def false_ends(pool: Pool, feed: list[Happening]) -> list[str]:
-    """Objects that were ended because they were not listed, before the source had deleted them."""
-    ends = ends_of(feed)
+    """Objects that were ended because they were not listed, though they lived from the question to the record of it."""
+    lives = source_lives(feed)
     rows = await pool.fetch(
-        "SELECT object_id, recorded_at FROM journal WHERE lane = 'list' AND type LIKE '%.deleted' ORDER BY position"
+        "SELECT object_id, occurred_at, recorded_at FROM journal "
+        "WHERE lane = 'list' AND type LIKE '%.deleted' ORDER BY position"
     )
     return [
-        f"{row['object_id']} was ended at {row['recorded_at']}, before the source had deleted it"
+        f"{row['object_id']} was ended at {row['recorded_at']}, while it lived at the source"
         for row in rows
-        if ends.get(row["object_id"], inf) > row["recorded_at"].timestamp() + 1
+        if lived(lives.get(row["object_id"], []), row["occurred_at"].timestamp(), row["recorded_at"].timestamp())
     ]
 
 
-def ends_of(feed: Iterable[Happening]) -> dict[str, float]:
-    """When the source first deleted each object; one that is known by a name may come and go more than once."""
-    ends: dict[str, float] = {}
+def source_lives(feed: Iterable[Happening]) -> dict[str, list[tuple[float, bool]]]:
+    """When each object was written (True) or deleted at the source; what has a name may come and go more than once."""
+    lives: dict[str, list[tuple[float, bool]]] = {}
     for event in feed:
-        for name in ended(event):
-            ends[name] = min(event.moment, ends.get(name, inf))
-    return ends
+        for name, alive in told(event):
+            lives.setdefault(name, []).append((event.moment, alive))
+    return lives
 
 
-def ended(event: Happening) -> Iterator[str]:
-    """The ids of the rows that an event ends by itself."""
+def lived(life: Sequence[tuple[float, bool]], began: float, ended: float) -> bool:
+    """Whether an object lived all the while, but for a second that clocks and answers may be off."""
+    before = [alive for moment, alive in life if moment <= began - 1]
+    meanwhile = [alive for moment, alive in life if began - 1 < moment <= ended + 1]
+    return all([*before[-1:], *meanwhile])
+
+
+def told(event: Happening) -> Iterator[tuple[str, bool]]:
+    """The ids of the rows that an event writes or ends by itself, and whether they live from then on."""
     for resource in catalog.resources():
         verb = resource.verbs.get(event.type)
-        if isinstance(verb, Verb) and event.type in ending(resource):
+        ends = event.type in ending(resource)
+        if isinstance(verb, Verb) and (ends or event.type in writing(resource)):
             data = dict(event.data)
-            yield key_of(resource, verb, verb.read(data) if verb.read else data)
+            yield key_of(resource, verb, verb.read(data) if verb.read else data), not ends
 
 
 async def parked(pool: Pool) -> list[str]:

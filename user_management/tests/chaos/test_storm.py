@@ -113,8 +113,15 @@ def test_a_copy_that_grows_younger_by_itself_is_accused() -> None:
     assert any("complete is backfilling" in one for one in judge(again, TRUTH))
 
 
-def test_a_name_that_comes_and_goes_twice_ended_when_it_first_went() -> None:
+@pytest.mark.parametrize(
+    ("asked", "recorded", "false"),
+    [(10, 10, True), (20, 22, False), (29, 31, False), (35, 36, True), (39, 41, False), (50, 50, False)],
+)
+def test_a_name_that_comes_and_goes_twice_is_ended_rightly_only_while_it_is_gone(
+    asked: int, recorded: int, *, false: bool
+) -> None:  # fmt: skip
     """Storm 110: a role that was looked for while it was gone was taken to have been ended too early."""
-    feed = [Happening(f"event_{n}", f"role.{verb}", NOW + n, {"slug": "auditor"})
-            for n, verb in enumerate(("created", "deleted", "created", "deleted"))]  # fmt: skip
-    assert storm_evidence.ends_of(feed) == {"auditor": NOW + 1}
+    feed = [Happening(f"event_{moment}", f"role.{verb}", NOW + moment, {"slug": "auditor"})
+            for moment, verb in ((5, "created"), (15, "deleted"), (30, "created"), (40, "deleted"))]  # fmt: skip
+    life = storm_evidence.source_lives(feed)["auditor"]
+    assert storm_evidence.lived(life, NOW + asked, NOW + recorded) is false
