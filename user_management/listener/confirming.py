@@ -19,9 +19,6 @@ log = structlog.get_logger(__name__)
 PATIENCE = timedelta(hours=1)
 """How long an object that WorkOS does not answer for is asked for again, before a run ends without."""
 
-FOLLOWED = timedelta(minutes=1)
-"""How long ago the feed's end was reached at most, where WorkOS as a whole answers as it should."""
-
 
 async def confirm(pool: Pool, workos: WorkOS, resources: Sequence[Resource], run: Backfill, max_deletions: int) -> None:
     """Ask WorkOS for everything it did not list; gone is what it answers 404 for. Too many at once are left alone.
@@ -53,7 +50,7 @@ async def asked(pool: Pool, run: Backfill, asking: Sequence[Question]) -> int:
 
     Before that, the first failure is raised once the others were asked: all is then asked again.
     """
-    failures = await questions.ask(asking)
+    failures = await questions.ask(pool, asking)
     if failures and not await hopeless(pool, run):
         raise failures[0]
     for failure in failures:
@@ -62,13 +59,11 @@ async def asked(pool: Pool, run: Backfill, asking: Sequence[Question]) -> int:
 
 
 async def hopeless(pool: Pool, run: Backfill) -> bool:
-    """Whether a run has asked for long, and it is not WorkOS as a whole that fails: the feed is followed."""
+    """Whether a run has asked for long, and it is not WorkOS as a whole that fails."""
     async with pool.acquire() as connection:
-        cursor = await cursors.read(connection)
+        now = await cursors.clock(connection)
     began = run.followed_at or run.listed_at
-    if cursor.now is None or cursor.drained_at is None or began is None:
-        return False
-    return cursor.now - began > PATIENCE and cursor.now - cursor.drained_at < FOLLOWED
+    return began is not None and now - began > PATIENCE and await questions.followed(pool)
 
 
 async def finish(pool: Pool, run: Backfill, note: str, absent: int, *, capped: bool) -> None:

@@ -36,7 +36,11 @@ async def turn(pool: Pool, workos: WorkOS, resources: Sequence[Resource]) -> int
     count, behind, failures = 0, 0, list[Wait]()
     while rows := await rereads.waiting(pool, behind):
         failures += await questions.ask(
-            partial(read, pool, workos, resources, known[row["resource"]], row["id"], row["position"]) for row in rows
+            pool,
+            (
+                partial(read, pool, workos, resources, known[row["resource"]], row["id"], row["position"])
+                for row in rows
+            ),
         )
         count, behind = count + len(rows), rows[-1]["position"]
     if failures:

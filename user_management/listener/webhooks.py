@@ -50,7 +50,7 @@ async def settle(pool: Pool, workos: WorkOS, resources: Sequence[Resource], pati
     """
     async with pool.acquire() as connection:
         late = await webhooks.overdue(connection, timedelta(seconds=patience))
-    if failures := await questions.ask(partial(give_up, pool, workos, resources, entry) for entry in late):
+    if failures := await questions.ask(pool, (partial(give_up, pool, workos, resources, entry) for entry in late)):
         raise failures[0]
     return len(late)
 
