@@ -12,7 +12,7 @@ import typer
 from rich.console import Console
 
 from user_management import settings as configuration
-from user_management.db import schema, session
+from user_management.db import jsontext, schema, session
 from user_management.db.session import Pool
 from user_management.errors import Misconfigured, UserManagementError
 from user_management.settings import Settings
@@ -45,6 +45,12 @@ def run(work: Coroutine[Any, Any, T]) -> T:
     except asyncpg.SyntaxOrAccessError as error:
         give_up(Misconfigured(f"{error}. The tables or our rights are not as they should be: user-management doctor"),
                 MISCONFIGURED)  # fmt: skip
+
+
+def print_json(value: object) -> None:
+    """Print what programs read; what no terminal can show of it (half a character of WorkOS's) stays escaped."""
+    text = jsontext.dumps(value)
+    out.print_json(text, ensure_ascii=text.isascii())
 
 
 def give_up(error: Exception, status: int) -> NoReturn:

@@ -9,7 +9,6 @@ from rich.markup import escape
 from rich.table import Table
 
 from user_management.cli import edge
-from user_management.db import jsontext
 from user_management.db.session import Pool, transaction
 from user_management.errors import Fix
 from user_management.journal import entries, failures
@@ -35,7 +34,7 @@ def list_(as_json: Annotated[bool, typer.Option("--json", help="As JSON, for pro
     """List what is parked, oldest first.  Example: user-management failures list --json."""
     found = edge.run(parked())
     if as_json:
-        edge.out.print_json(jsontext.dumps([asdict(one) for one in found]))
+        edge.print_json([asdict(one) for one in found])
     elif found:
         edge.out.print(table(found))
     else:
@@ -45,7 +44,7 @@ def list_(as_json: Annotated[bool, typer.Option("--json", help="As JSON, for pro
 @app.command()
 def show(position: Position) -> None:
     """Show an entry of the journal as WorkOS worded it.  Example: user-management failures show 4711."""
-    edge.out.print_json(jsontext.dumps(described(edge.run(entry_at(position)))))
+    edge.print_json(described(edge.run(entry_at(position))))
 
 
 @app.command()

@@ -10,7 +10,6 @@ from rich.table import Table
 
 from user_management import settings as configuration
 from user_management.cli import edge
-from user_management.db import jsontext
 from user_management.db.session import Connection
 from user_management.errors import Misconfigured
 from user_management.journal import checkpoints, cursor, failures, freshness, verifications
@@ -52,7 +51,7 @@ def status(as_json: Annotated[bool, typer.Option("--json", help="As JSON, for pr
     """Show state, cursor, lag, counts and parked entries.  Example: user-management status --json."""
     found = edge.run(look())
     if as_json:
-        edge.out.print_json(jsontext.dumps(as_data(found)))
+        edge.print_json(as_data(found))
     else:
         edge.out.print(table(found))
 

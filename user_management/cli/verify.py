@@ -207,7 +207,7 @@ def planned(plans: Sequence[Plan]) -> Table:
 def show(found: Found, *, as_json: bool) -> None:
     """Say what a run came to."""
     if as_json:
-        edge.out.print_json(jsontext.dumps(as_data(found)))
+        edge.print_json(as_data(found))
         return
     edge.out.print(table(found))
     for one in found.findings:
@@ -268,7 +268,7 @@ async def prove(resources: Sequence[Resource]) -> list[Proof]:
 def show_proofs(proofs: Sequence[Proof], *, as_json: bool) -> None:
     """Say what the hashes came to, and where each difference is; exit 3 if there is one."""
     if as_json:
-        edge.out.print_json(jsontext.dumps([asdict(one) for one in proofs]))
+        edge.print_json([asdict(one) for one in proofs])
     else:
         lines = Table("resource", "rows", "buckets that differ", "rows that differ")
         for one in proofs:

@@ -2,6 +2,7 @@
 
 import json
 import re
+from datetime import datetime
 from typing import Any
 
 import orjson
@@ -15,9 +16,16 @@ def dumps(value: object) -> str:
     try:
         return orjson.dumps(value).decode()
     except (orjson.JSONEncodeError, RecursionError):
-        text = json.dumps(value, ensure_ascii=True)
+        text = json.dumps(value, ensure_ascii=True, default=moment)
         finite = json.loads(text, parse_constant=lambda _: None)
         return json.dumps(finite, ensure_ascii=True, separators=(",", ":"))
+
+
+def moment(value: object) -> str:
+    """A moment as orjson words it, among what orjson refuses."""
+    if isinstance(value, datetime):
+        return value.isoformat()
+    raise TypeError(f"{type(value).__name__} has no form in JSON")
 
 
 def loads(text: str | bytes) -> Any:

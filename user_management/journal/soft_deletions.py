@@ -15,6 +15,9 @@ from user_management.db.base import Base, Timestamp
 from user_management.db.session import Connection
 from user_management.errors import Conflict
 
+MARK = "deleted_at"
+"""The key in WorkOS's metadata that says since when a user is soft deleted."""
+
 
 class SoftDeletionRow(Base):
     """One soft deletion as stored."""

@@ -7,6 +7,7 @@ from dataclasses import replace
 from typing import Any
 
 from user_management.db import jsontext
+from user_management.journal.soft_deletions import MARK
 from user_management.mirror.engine import read
 from user_management.mirror.users import resource
 from user_management.services.workos.commands import Done
@@ -15,7 +16,6 @@ from user_management.web import authority, errors, passwords, problems, whose
 from user_management.web.attempts import RECORDING, Asked, Away, TakenBack
 from user_management.web.dependencies import Backend
 from user_management.web.problems import Problem
-from user_management.web.soft_deletion import MARK
 
 SILENT = (BadAnswer, KeyRefused, OutcomeUnknown, Refused, WorkOSUnavailable)
 """What WorkOS can answer instead of saying who somebody is."""

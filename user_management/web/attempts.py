@@ -114,8 +114,13 @@ class Outcome:
 
 async def attempt(found: Backend, asked: Asked) -> Outcome:
     """Do a write with what belongs around it; `Refused`, or the problem of an outcome that is not known."""
-    async with asked.around(found, asked) as ready:
-        return await forwarded(found, ready)
+    try:
+        async with asked.around(found, asked) as ready:
+            return await forwarded(found, ready)
+    except WorkOSUnavailable as error:
+        if asked.tried:
+            raise unknown(asked, Sight(), f"{BEFORE}, and now {error}") from error
+        raise
 
 
 async def forwarded(found: Backend, asked: Asked) -> Outcome:

@@ -23,7 +23,7 @@ STRANGERS = 60
 
 @dataclass(frozen=True, slots=True)
 class Backend:
-    """What the API stands on: `sandbox` if WorkOS is one; `writes` are those it may have heard of, to be heard out.
+    """What the API stands on: `sandbox` if WorkOS is one; `under_way` is what it may have heard of, to be heard out.
 
     `secret` keys the digests of what callers sent: it is in no database.
     """
@@ -39,7 +39,7 @@ class Backend:
     secret: bytes = field(default=b"", repr=False)
     workers: Path | None = None
     webhook_secrets: tuple[str, ...] = field(default=(), repr=False)
-    writes: set[asyncio.Task[Any]] = field(default_factory=set)
+    under_way: set[asyncio.Task[Any]] = field(default_factory=set)
     exports: asyncio.Semaphore = field(default_factory=lambda: asyncio.Semaphore(AT_ONCE))
     strangers: Rates = field(default_factory=lambda: Rates("strangers", STRANGERS))
     orders: dict[str, Any] = field(default_factory=dict)

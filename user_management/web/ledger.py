@@ -37,7 +37,7 @@ PASSING = frozenset({HTTPStatus.REQUEST_TIMEOUT, HTTPStatus.TOO_EARLY, HTTPStatu
 
 REPLAYED = "replayed"
 WORDS = {problems.UNKNOWN: "unknown", problems.AT_WORK: "busy", problems.KEY_REUSED: "reused",
-         problems.USERNAME_TAKEN: "refused", problems.SOFT_DELETED: "refused"}  # fmt: skip
+         problems.USERNAME_TAKEN: "refused", problems.SOFT_DELETED: "refused", problems.REFUSED: "refused"}  # fmt: skip
 
 
 @dataclass(frozen=True, slots=True)

@@ -112,7 +112,7 @@ async def opened(options: Options, http: httpx.AsyncClient | None) -> AsyncItera
                 )  # fmt: skip
                 async with backend.watcher.kept():
                     yield backend
-                await asyncio.gather(*backend.writes, return_exceptions=True)
+                await asyncio.gather(*backend.under_way, return_exceptions=True)
         finally:
             await connections.give_back()
 

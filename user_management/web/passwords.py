@@ -55,7 +55,9 @@ async def proven(found: Backend, asked: Asked) -> AsyncIterator[Asked]:
     else:
         await end(found, signed_in)
         if signed_in.get("user", {}).get("id") != user_id:
-            raise WorkOSUnavailable("The user's e-mail address changed just now; nothing was changed")
+            raise WorkOSUnavailable(
+                "The user's e-mail address changed just now, and WorkOS was not asked for anything else"
+            )
     yield asked
 
 
@@ -65,7 +67,7 @@ async def sign_in(found: Backend, fields: Mapping[str, Any]) -> dict[str, Any]:
         done = await commands.send(found.workos, authentication.authenticate, {"grant_type": "password", **fields})
     except (OutcomeUnknown, BadAnswer) as error:
         raise WorkOSUnavailable(
-            "WorkOS did not say whether the current password is right; nothing was changed"
+            "WorkOS did not say whether the current password is right, and was not asked to change it"
         ) from error
     return done.body if isinstance(done.body, dict) else {}
 

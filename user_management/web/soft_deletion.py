@@ -10,26 +10,36 @@ from dataclasses import replace
 from http import HTTPStatus
 from typing import Any
 
+import structlog
+
 from user_management.journal import soft_deletions
-from user_management.journal.soft_deletions import Busy, Held
+from user_management.journal.soft_deletions import MARK, Busy, Held
 from user_management.journal.timestamps import render
 from user_management.mirror.organization_memberships import resource as memberships
 from user_management.services.workos import commands, objects
 from user_management.services.workos.bucket import Priority
 from user_management.services.workos.commands import authentication
 from user_management.services.workos.commands import organization_memberships as membership_commands
-from user_management.services.workos.errors import BadAnswer, ObjectNotFound, OutcomeUnknown, Refused, WorkOSUnavailable
+from user_management.services.workos.errors import (
+    BadAnswer,
+    KeyRefused,
+    ObjectNotFound,
+    OutcomeUnknown,
+    Refused,
+    WorkOSUnavailable,
+)
 from user_management.web import attempts, endings, errors, ledger, problems, whose
 from user_management.web.attempts import Asked, Away, NotSent
 from user_management.web.dependencies import Backend
 from user_management.web.problems import Problem
 
-MARK = "deleted_at"
-"""The key in the metadata that says since when a user is soft deleted."""
+log = structlog.get_logger(__name__)
+
 PENDING = frozenset(
     {"cannot_deactivate_pending_organization_membership", "cannot_reactivate_pending_organization_membership"}
 )
 """How WorkOS says that a membership is one only once its invitation is accepted: there is nothing to do to it."""
+IN_PART = "A part may be done. Repeat the request: it goes on where it stopped."
 MOST = 1000
 """Rounds after which somebody signs in faster than we can end it."""
 
@@ -41,10 +51,11 @@ async def withdrawn(found: Backend, asked: Asked) -> AsyncIterator[Asked]:
         user = await whose.user(found, mine.user_id)
         async with resumable():
             await deactivate(found, asked, mine)
-            await end_sessions(found, asked)
+            await end_sessions(found, asked, mine)
         marked = (user.get("metadata") or {}).get(MARK) or render(asked.began_at)
         async with unmarked():
             yield replace(asked, fields={"metadata": {MARK: marked}})
+        await sweep(found, asked, mine)
 
 
 @asynccontextmanager
@@ -99,24 +110,39 @@ async def resumable() -> AsyncIterator[None]:
         raise in_part(str(error), getattr(error, "retry_after", None)) from error
     except Away as error:
         raise in_part("The database does not answer", None) from error
+    except Refused as error:
+        raise refused(error) from error
     except Problem as error:
-        raise (in_part(str(error), None) if error.kind is problems.UNKNOWN else error) from error
+        raise (in_part("WorkOS did not answer", None) if error.kind is problems.UNKNOWN else error) from error
 
 
 @asynccontextmanager
 async def unmarked() -> AsyncIterator[None]:
-    """Say of a mark that WorkOS was not asked for that what goes before it may be done."""
+    """Say of a mark that WorkOS refuses, or was not asked for, that what goes before it may be done."""
     try:
         yield
     except WorkOSUnavailable as error:
         raise in_part(str(error), error.retry_after) from error
+    except Refused as error:
+        raise refused(error) from error
+
+
+def refused(error: Refused) -> Exception:
+    """WorkOS's refusal of one step, which is not the last word on the whole; that there is no such user is."""
+    if isinstance(error, ObjectNotFound):
+        return error
+    problem = errors.of_refusal(error)
+    detail = f"{problem} {IN_PART}"
+    return Problem(
+        problems.REFUSED, detail, status=problem.status, headers=problem.headers, members=problem.members
+    )  # fmt: skip
 
 
 def in_part(why: str, seconds: float | None) -> Problem:
     """The problem of something that may be done in part."""
     return Problem(
         problems.UNKNOWN,
-        f"{why}. A part may be done. Repeat the request: it goes on where it stopped.",
+        f"{why}. {IN_PART}",
         headers=errors.retry_after(seconds or errors.PATIENCE),
         members={"outcome": "unknown"},
     )
@@ -130,8 +156,13 @@ async def deactivate(found: Backend, asked: Asked, mine: Held) -> None:
         await soft_deletions.remember(connection, mine, active, seconds=lease(found))
     for membership in active:
         await change(found, asked, membership_commands.deactivate, membership)
-        async with found.connections.one() as connection:
-            await soft_deletions.remember(connection, mine, [], seconds=lease(found))
+        await keep(found, mine)
+
+
+async def keep(found: Backend, mine: Held) -> None:
+    """Note that somebody is still at work on the user; `Busy` when another request has taken over."""
+    async with found.connections.one() as connection:
+        await soft_deletions.remember(connection, mine, [], seconds=lease(found))
 
 
 async def reactivate(found: Backend, asked: Asked, mine: Held, membership: str) -> None:
@@ -151,22 +182,31 @@ async def change(found: Backend, asked: Asked, command: commands.Command, member
             raise
 
 
-async def end_sessions(found: Backend, asked: Asked) -> None:
+async def sweep(found: Backend, asked: Asked, mine: Held) -> None:
+    """End what was begun before the mark could refuse it; what cannot be ended now ends by itself, and is told of."""
+    try:
+        await end_sessions(found, asked, mine)
+    except (BadAnswer, Busy, KeyRefused, OutcomeUnknown, Refused, WorkOSUnavailable, *Away) as error:
+        log.warning("soft_deletion.not_swept", user_id=mine.user_id, error=type(error).__name__)
+
+
+async def end_sessions(found: Backend, asked: Asked, mine: Held) -> None:
     """End every session; what is listed anew after each round is what is left."""
     over: set[str] = set()
-    refused: dict[str, Refused] = {}
+    refusals: dict[str, Refused] = {}
     for _ in range(MOST):
         sessions = [one async for one in listed(found, (*asked.command.path, "sessions"))]
         left = [one["id"] for one in sessions if one.get("status", "active") == "active" and one["id"] not in over]
         if not left:
             return
         for session in left:
-            if session in refused:
-                raise refused[session]
+            if session in refusals:
+                raise refusals[session]
             if refusal := await end(found, session):
-                refused[session] = refusal
+                refusals[session] = refusal
             else:
                 over.add(session)
+            await keep(found, mine)
 
 
 async def end(found: Backend, session_id: str) -> Refused | None:

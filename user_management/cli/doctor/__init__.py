@@ -12,7 +12,6 @@ from user_management import settings as configuration
 from user_management.cli import edge
 from user_management.cli.doctor import database, webhook, workos
 from user_management.cli.doctor.checkup import Checkup, Health
-from user_management.db import jsontext
 from user_management.errors import Misconfigured
 
 COLOURS = {Health.GOOD: "green", Health.DOUBTFUL: "yellow", Health.BAD: "bold red", Health.UNKNOWN: "dim"}
@@ -22,7 +21,7 @@ def doctor(as_json: Annotated[bool, typer.Option("--json", help="As JSON, for pr
     """Probe settings, database, WorkOS and webhooks; exit 1 if something is bad.  Example: user-management doctor."""
     found = edge.run(examine())
     if as_json:
-        edge.out.print_json(jsontext.dumps([asdict(one) for one in found]))
+        edge.print_json([asdict(one) for one in found])
     else:
         edge.out.print(table(found))
         edge.out.print(summary(found))

@@ -13,7 +13,7 @@ from user_management.services.workos.client import WorkOS
 from user_management.services.workos.errors import BadAnswer, KeyRefused, Refused, WorkOSUnavailable
 
 KEPT = 3600.0
-"""Seconds after which the keys are fetched again: one that WorkOS withdraws is not honoured for ever."""
+"""Seconds after which the keys are fetched again, aside: one that WorkOS withdraws is not honoured for ever."""
 INTERVAL = 10.0
 """Seconds between two fetches at least, whatever the tokens of strangers name."""
 PATIENCE = 5.0
@@ -32,10 +32,17 @@ class Keyring:
     failure: WorkOSUnavailable | Misconfigured | None = None
     turn: asyncio.Lock = field(default_factory=asyncio.Lock)
 
-    async def key(self, workos: WorkOS, kid: str) -> jwt.PyJWK | None:
-        """The key of this name; None if WorkOS has none, and the error of the last fetch if that cannot be told."""
-        if kid not in self.keys or self.old:
+    async def key(self, workos: WorkOS, kid: str, aside: set[asyncio.Task[None]]) -> jwt.PyJWK | None:
+        """The key of this name; None if WorkOS has none, and the error of the last fetch if that cannot be told.
+
+        Nobody waits for WorkOS whose key is known: keys that are old are fetched by a task put `aside`.
+        """
+        if kid not in self.keys:
             await self.refresh(workos, kid)
+        elif self.old and self.now() - self.tried >= INTERVAL:
+            task = asyncio.create_task(self.refresh(workos, kid))
+            aside.add(task)
+            task.add_done_callback(aside.discard)
         found = self.keys.get(kid)
         if found is None and self.failure is not None:
             raise self.failure

@@ -288,7 +288,7 @@ async def serve(world: World, process: Process) -> None:
         world.api.state.backend = backend
         try:
             await process.stopping.wait()
-            await asyncio.gather(*backend.writes, return_exceptions=True)
+            await asyncio.gather(*backend.under_way, return_exceptions=True)
         finally:
             await connections.give_back()
 

@@ -186,6 +186,14 @@ async def test_a_parked_entry_is_listed_shown_and_skipped(run: Run, pool: Pool) 
     assert "No entry is parked at position 1" in await command(run, "failures", "skip", "1", status=1)
 
 
+@pytest.mark.parametrize("odd", ["\ud83d", 10**30])
+async def test_the_oddest_entry_is_shown(run: Run, pool: Pool, odd: object) -> None:
+    """Half a character, or a number that is longer than any of ours, stays as JSON escapes it."""
+    await told(pool, event("user.created", user("user_1", first_name=odd), name="event_odd"))
+    shown = json.loads(await command(run, "failures", "show", "1"))
+    assert (shown["body"]["data"]["first_name"], shown["position"]) == (odd, 1)
+
+
 async def test_a_retry_that_fails_counts_an_attempt(run: Run, pool: Pool) -> None:
     """What still fails stays parked, with its new error, and exit status 1."""
     await told(pool, ODD)

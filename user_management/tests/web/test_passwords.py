@@ -141,6 +141,20 @@ async def test_a_repeat_does_not_call_its_own_change_a_wrong_password(
     assert (await afar.put(path, json=CHANGE, headers=KEY)).status_code == 504
 
 
+@pytest.mark.parametrize("away", [AT, "/user_management/authenticate"])
+async def test_a_repeat_is_not_told_that_nothing_was_changed(
+    afar: httpx.AsyncClient, ada: respx.MockRouter, away: str
+) -> None:
+    """A WorkOS that cannot be asked once more leaves it as unknown as it was."""
+    ada.post("/user_management/authenticate").respond(json={"user": USER, "access_token": TOKEN})
+    ada.routes["change"].respond(500)
+    path = "/api/users/user_1/password"
+    assert (await afar.put(path, json=CHANGE, headers=KEY)).status_code == 504
+    ada.route(path=away, method__in=["GET", "POST"]).respond(503)
+    answer = await afar.put(path, json=CHANGE, headers=KEY)
+    assert (answer.status_code, answer.json()["outcome"]) == (504, "unknown")
+
+
 @pytest.mark.parametrize("token", [None, "", "opaque", "a.b.c", "a.e30.c", "a.W10.c", "a.eyJzaWQiOjF9.c", "a.\xff.c"])
 def test_a_token_without_a_session(token: Any) -> None:
     """Whatever it is, it names none."""

@@ -231,10 +231,16 @@ async def test_who_is_not_found_leaves_the_key_free(api: httpx.AsyncClient, loca
     assert (await api.post(path, json=body, headers=KEY)).status_code == 200
 
 
-async def test_who_is_not_found_again_stays_in_doubt(api: httpx.AsyncClient, local: LocalWorkOS, pool: Pool) -> None:
-    """After an attempt without an answer a repeat that cannot be looked into is no 503, which says nothing was done."""
-    await register(api)
-    await local.misbehave({"500": 1.0})
+@pytest.mark.parametrize("after", ["away", "renamed"])
+async def test_who_is_not_found_again_stays_in_doubt(
+    api: httpx.AsyncClient, local: LocalWorkOS, pool: Pool, after: str
+) -> None:
+    """After an attempt without an answer a repeat is no 503 or 404, which say that nothing was done."""
+    user = await register(api)
+    if after == "away":
+        await local.misbehave({"500": 1.0})
+    else:
+        await local.call("PUT", f"{LOOK}/{user['id']}", {"email": "countess@example.com"})
     await pool.execute(
         "INSERT INTO writes (key, request, digest, state, owner, leased_until) "
         "VALUES ('first-try', $1, $2, 'unknown', '', now())",

@@ -1,6 +1,8 @@
 """Soft deletion: everything a user may do ends, everything can be given back, and a crash half-way costs nothing."""
 
 import asyncio
+from collections.abc import Awaitable, Callable
+from functools import partial
 from typing import Any
 
 import httpx
@@ -10,15 +12,13 @@ from user_management.db.session import Pool
 from user_management.listener.worker import Listener
 from user_management.tests.support import copies
 from user_management.tests.support.local_workos import HEADERS, URL, LocalWorkOS, Wire
-from user_management.tests.support.local_workos import KEY as KEY_OF_WORKOS
-from user_management.tests.web.conftest import Serve, place
+from user_management.tests.web.conftest import Serve
 from user_management.tests.web.test_sign_in import PASSWORD, rules, sessions
 
 KEY = {"Idempotency-Key": "first-try"}
 
 
-@pytest.fixture
-async def ada(local: LocalWorkOS, listener: Listener) -> dict[str, Any]:
+async def signed_in(local: LocalWorkOS, listener: Listener) -> dict[str, Any]:
     """Ada, who is signed in, and a member of three organizations, in one of which not any more."""
     await copies.begin(listener)
     user = await local.user(password=PASSWORD)
@@ -28,6 +28,12 @@ async def ada(local: LocalWorkOS, listener: Listener) -> dict[str, Any]:
     await local.call("PUT", f"/user_management/organization_memberships/{members[2]['id']}/deactivate")
     await copies.drain(listener)
     return user
+
+
+@pytest.fixture
+async def ada(local: LocalWorkOS, listener: Listener) -> dict[str, Any]:
+    """Ada, at WorkOS and in the copy."""
+    return await signed_in(local, listener)
 
 
 @pytest.fixture
@@ -103,18 +109,20 @@ class Stubborn(Wire):
 
 @pytest.mark.parametrize(("what", "path"), [
     ("soft-delete", "/deactivate"), ("soft-delete", "/sessions/revoke"), ("restore", "/reactivate"),
+    ("soft-delete", "/users/{id}"), ("restore", "/users/{id}"),
 ])  # fmt: skip
 async def test_what_workos_refuses_to_end_is_told(copied: LocalWorkOS, serve: Serve, what: str, path: str) -> None:
-    """Nobody is called deleted, or restored, who is not; the same request completes it once WorkOS lets it."""
+    """Nobody is called deleted, or restored, who is not; the same request, with its key, completes it once it may."""
     [ada] = (await copied.objects("users")).values()
     wire = Stubborn(copied.app)
     async with httpx.AsyncClient(transport=wire, base_url=URL, headers=HEADERS) as http, serve(http) as api:
         if what == "restore":
             await ask(api, ada, "soft-delete")
-        wire.path = path
-        assert "directory" in (await ask(api, ada, what, 400))["detail"]
+        wire.path = path.format(**ada)
+        problem = await ask(api, ada, what, 400, headers=KEY)
+        assert ("directory" in problem["detail"], "Repeat the request" in problem["detail"]) == (True, True)
         wire.path = ""
-        after = await ask(api, ada, what)
+        after = await ask(api, ada, what, headers=KEY)
     expected = ["inactive"] * 3 if what == "soft-delete" else ["active", "active", "inactive"]
     assert (await statuses(copied), "deleted_at" in after["metadata"]) == (expected, what == "soft-delete")
     assert await sessions(copied, ada) == []
@@ -198,6 +206,47 @@ async def test_a_database_that_goes_away_half_way(
     assert (await statuses(copied)).count("inactive") == (3 if what == "soft-delete" else 1)
 
 
+class Entering(Wire):
+    """A WorkOS at which somebody signs in just before a user is marked as deleted."""
+
+    enter: Callable[[], Awaitable[object]]
+    entered = False
+
+    async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
+        """Its answer, and who came in before."""
+        if request.method == "PUT" and "/users/" in request.url.path and not self.entered:
+            self.entered = True
+            await self.enter()
+        return await super().handle_async_request(request)
+
+
+async def test_who_comes_in_before_the_mark_is_gone_after_it(copied: LocalWorkOS, serve: Serve) -> None:
+    """Nobody could refuse them yet; their session ends with the others."""
+    [ada] = (await copied.objects("users")).values()
+    wire = Entering(copied.app)
+    async with httpx.AsyncClient(transport=wire, base_url=URL, headers=HEADERS) as http, serve(http) as api:
+        body = {"email": ada["email"], "password": PASSWORD}
+        wire.enter = partial(api.post, "/api/auth/login", json=body)
+        await ask(api, ada, "soft-delete")
+    assert wire.entered
+    assert await sessions(copied, ada) == []
+
+
+@pytest.mark.parametrize("what", ["soft-delete", "restore"])
+async def test_a_repeat_is_not_told_that_nothing_was_done(copied: LocalWorkOS, serve: Serve, what: str) -> None:
+    """After an attempt that stopped half-way, a WorkOS that is away is no 503."""
+    [ada] = (await copied.objects("users")).values()
+    wire = Stubborn(copied.app)
+    async with httpx.AsyncClient(transport=wire, base_url=URL, headers=HEADERS) as http, serve(http) as api:
+        if what == "restore":
+            await ask(api, ada, "soft-delete")
+        wire.path, wire.status = "activate", 500
+        assert (await ask(api, ada, what, 504, headers=KEY))["detail"].count("Repeat the request") == 1
+        await copied.misbehave({"500": 1.0})
+        assert (await ask(api, ada, what, 504, headers=KEY))["outcome"] == "unknown"
+    await copied.misbehave({})
+
+
 @pytest.mark.parametrize("what", ["soft-delete", "restore"])
 async def test_a_mark_that_workos_cannot_be_asked_for(copied: LocalWorkOS, serve: Serve, what: str) -> None:
     """When all but the mark is done, nobody is told that nothing was."""
@@ -233,102 +282,3 @@ async def test_who_was_taken_for_dead_stops(
     problem = await ask(api, ada, "soft-delete", 504)
     assert "taken over" in problem["detail"]
     assert await statuses(local) == ["active", "active", "inactive"]
-
-
-async def enter(api: httpx.AsyncClient, body: dict[str, Any], path: str = "login") -> tuple[int, str | None]:
-    """How a sign-in ends: its status, and its problem if it has one."""
-    answer = await api.post(f"/api/auth/{path}", json=body)
-    return answer.status_code, answer.json().get("type")
-
-
-REFUSED = (403, "/api/problems/soft-deleted")
-
-
-async def test_whoever_is_deleted_does_not_come_in(
-    api: httpx.AsyncClient, local: LocalWorkOS, ada: dict[str, Any]
-) -> None:
-    """By no grant, and no session of it stays; who gives a wrong password does not learn of it; restored, they may."""
-    await ask(api, ada, "soft-delete")
-    code = (await api.post("/api/auth/magic-code", json={"email": ada["email"]})).json()["code"]
-    by_password = {"email": ada["email"], "password": PASSWORD}
-    assert await enter(api, by_password) == REFUSED
-    assert await enter(api, {"grant_type": "magic_code", "email": ada["email"], "code": code}) == REFUSED
-    assert await enter(api, by_password | {"password": "a wrong guess"}) == (400, "/api/problems/refused")
-    assert await sessions(local, ada) == []
-    await ask(api, ada, "restore")
-    assert await enter(api, by_password) == (200, None)
-
-
-async def test_a_session_from_elsewhere_does_not_go_on(
-    api: httpx.AsyncClient, local: LocalWorkOS, ada: dict[str, Any]
-) -> None:
-    """Whoever signed in at WorkOS itself, after the deletion, gets no fresh tokens from us."""
-    await ask(api, ada, "soft-delete")
-    credentials = {"client_id": "client_sandbox", "client_secret": KEY_OF_WORKOS, "grant_type": "password"}
-    body = credentials | {"email": ada["email"], "password": PASSWORD}
-    token = (await local.call("POST", "/user_management/authenticate", body))["refresh_token"]
-    assert await enter(api, {"refresh_token": token}, "refresh") == REFUSED
-    assert await sessions(local, ada) == []
-
-
-async def test_a_refused_sign_in_is_refused_again(api: httpx.AsyncClient, pool: Pool, ada: dict[str, Any]) -> None:
-    """Under the same key too, of which nothing is kept; once restored, the same request lets them in."""
-    await ask(api, ada, "soft-delete")
-    body, key = {"email": ada["email"], "password": PASSWORD}, {"Idempotency-Key": "sign-in"}
-    refused = [await api.post("/api/auth/login", json=body, headers=key) for _ in range(2)]
-    assert [(one.status_code, "token" in one.text) for one in refused] == [(403, False)] * 2
-    assert await pool.fetchval("SELECT count(*) FROM writes") == 0
-    await ask(api, ada, "restore")
-    assert (await api.post("/api/auth/login", json=body, headers=key)).status_code == 200
-
-
-@pytest.mark.parametrize("change", [
-    "DELETE FROM users", "UPDATE cursor SET ready_at = NULL", "UPDATE cursor SET drained_at = now() - interval '1 hour'"
-])  # fmt: skip
-async def test_a_copy_that_may_not_know_lets_nobody_in(
-    api: httpx.AsyncClient, local: LocalWorkOS, pool: Pool, ada: dict[str, Any], change: str
-) -> None:
-    """A mark that only WorkOS has counts: before the user is in the copy, before all are, and while it is behind."""
-    await place(pool, drained=0)
-    await pool.execute(change)
-    await local.call("PUT", f"/user_management/users/{ada['id']}", {"metadata": {"deleted_at": "2026-01-01"}})
-    before = await sessions(local, ada)
-    assert await enter(api, {"email": ada["email"], "password": PASSWORD}) == REFUSED
-    assert await sessions(local, ada) == before
-
-
-async def test_a_live_copy_is_believed(
-    api: httpx.AsyncClient, local: LocalWorkOS, pool: Pool, ada: dict[str, Any]
-) -> None:
-    """Of a user whom it knows WorkOS is not asked."""
-    await place(pool, drained=0)
-    await local.misbehave({"500": 1.0}, paths=f"/user_management/users/{ada['id']}")
-    assert await enter(api, {"email": ada["email"], "password": PASSWORD}) == (200, None)
-    assert await local.injected() == 0
-
-
-async def test_without_the_copy_workos_is_asked(api: httpx.AsyncClient, pool: Pool, ada: dict[str, Any]) -> None:
-    """Nobody is let in because the database fails, and nobody is kept out."""
-    body = {"email": ada["email"], "password": PASSWORD}
-    await pool.execute("ALTER TABLE users RENAME TO lost")
-    assert await enter(api, body) == (200, None)
-    await pool.execute("ALTER TABLE lost RENAME TO users")
-    await ask(api, ada, "soft-delete")
-    await pool.execute("ALTER TABLE users RENAME TO lost")
-    assert await enter(api, body) == REFUSED
-
-
-async def test_who_can_be_judged_by_nobody_is_in_doubt(
-    api: httpx.AsyncClient, local: LocalWorkOS, pool: Pool, ada: dict[str, Any]
-) -> None:
-    """WorkOS signed them in, then neither it nor the copy tells of them: a 504, also for a repeat, and no session."""
-    body, key = {"email": ada["email"], "password": PASSWORD}, {"Idempotency-Key": "sign-in"}
-    before = await sessions(local, ada)
-    await pool.execute("ALTER TABLE users RENAME TO lost")
-    await local.misbehave({"500": 1.0}, paths=f"/user_management/users/{ada['id']}")
-    answers = [await api.post("/api/auth/login", json=body, headers=key) for _ in range(2)]
-    await local.misbehave({})
-    assert [(one.status_code, one.json()["outcome"], "token" in one.json()) for one in answers] == [
-        (504, "unknown", False)
-    ] * 2
-    assert await sessions(local, ada) == before

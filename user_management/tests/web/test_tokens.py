@@ -1,5 +1,6 @@
 """Session tokens: whose are accepted, and what they may do."""
 
+import asyncio
 import base64
 import hmac
 import json
@@ -158,26 +159,28 @@ async def test_forged_key_names_cause_no_storm(shown: Jwks) -> None:
     ring = jwks.Keyring(CLIENT, lambda: now[0])
     async with httpx.AsyncClient() as http:
         workos = local_workos.connection(http, local_workos.URL)
-        assert await ring.key(workos, "one") is not None
+        assert await ring.key(workos, "one", set()) is not None
         now[0] += jwks.INTERVAL
-        assert [await ring.key(workos, f"forged{n}") for n in range(20)] == [None] * 20
+        assert [await ring.key(workos, f"forged{n}", set()) for n in range(20)] == [None] * 20
         assert shown.fetches == 2
         now[0] += jwks.INTERVAL
         shown.show("one", "two")
-        assert await ring.key(workos, "two") is not None
+        assert await ring.key(workos, "two", set()) is not None
     assert shown.fetches == 3
 
 
 async def test_a_withdrawn_key_is_not_honoured_for_ever(shown: Jwks) -> None:
-    """After an hour the keys are fetched again, and what is not shown any more is forgotten."""
-    now = [1000.0]
+    """After an hour the keys are fetched again, while nobody waits; what is not shown any more is forgotten."""
+    now, aside = [1000.0], set[asyncio.Task[None]]()
     ring = jwks.Keyring(CLIENT, lambda: now[0])
     async with httpx.AsyncClient() as http:
         workos = local_workos.connection(http, local_workos.URL)
-        assert await ring.key(workos, "one") is not None
+        assert await ring.key(workos, "one", aside) is not None
         shown.show("two")
         now[0] += jwks.KEPT
-        assert await ring.key(workos, "one") is None
+        assert await ring.key(workos, "one", aside) is not None
+        await asyncio.gather(*aside)
+        assert await ring.key(workos, "one", aside) is None
 
 
 async def test_a_client_that_workos_does_not_know_is_told_every_time(shown: Jwks) -> None:
@@ -186,13 +189,13 @@ async def test_a_client_that_workos_does_not_know_is_told_every_time(shown: Jwks
     ring = jwks.Keyring(CLIENT, lambda: now[0])
     async with httpx.AsyncClient() as http:
         workos = local_workos.connection(http, local_workos.URL)
-        assert await ring.key(workos, "one") is not None
+        assert await ring.key(workos, "one", set()) is not None
         shown.route.respond(404, json={"message": "Not Found"})
         now[0] += jwks.KEPT
-        assert await ring.key(workos, "one") is not None
+        assert await ring.key(workos, "one", set()) is not None
         for _ in range(2):
             with pytest.raises(Misconfigured):
-                await ring.key(workos, "two")
+                await ring.key(workos, "two", set())
 
 
 @pytest.mark.parametrize("answer", [{"keys": []}, {"keys": [{"kid": "one", "kty": "oct", "k": "AA"}]}, {}, [], "x"])
@@ -224,6 +227,13 @@ async def test_a_deleted_user_is_refused(guarded: httpx.AsyncClient, tell: Tell)
     answer = await me(guarded, token())
     assert (answer.status_code, "deleted" in answer.json()["detail"]) == (401, True)
     assert (await me(guarded, token(sub="user_0001"))).status_code == 200
+
+
+@pytest.mark.parametrize(("mark", "status"), [("2026-11-22T10:00:00.000Z", 401), ("", 200)])
+async def test_a_soft_deleted_user_is_refused(guarded: httpx.AsyncClient, tell: Tell, mark: str, status: int) -> None:
+    """As at the sign-in, so for whoever is signed in."""
+    await tell("users", metadata={"deleted_at": mark})
+    assert (await me(guarded, token())).status_code == status
 
 
 async def test_the_copy_is_asked_again_before_long(

@@ -21,7 +21,7 @@ CHECKED = (
 REVERSIBLE = (
     "Deactivates every active membership, ends every session, and notes `deleted_at` in the metadata, in this order. "
     "`restore` undoes it. The user stays at WorkOS and in the copy, but is not signed in here any more. When "
-    "it stops half-way a 504 says so: repeat it, and it goes on."
+    "it stops half-way a 504, or WorkOS's refusal, says so: repeat it, and it goes on."
 )
 
 WRITES = (

@@ -12,7 +12,7 @@ from pydantic import BaseModel
 from user_management.journal import writes
 from user_management.mirror.engine.resource import Resource
 from user_management.services.workos.commands import Command
-from user_management.services.workos.errors import Refused, WorkOSUnavailable
+from user_management.services.workos.errors import Refused
 from user_management.services.workos.looks import Sight
 from user_management.web import attempts, ledger, problems
 from user_management.web.api import bodies, reads, routes, slugs, write_documents
@@ -136,7 +136,7 @@ def surrounding(write: Write) -> Around:
     async def about(found: Backend, asked: Asked) -> AsyncIterator[Asked]:
         try:
             ids = lookable(write, await names(found, asked.given or {}))
-        except (Refused, WorkOSUnavailable) as error:
+        except (NotSent, Refused) as error:
             if asked.tried:
                 raise attempts.unknown(asked, Sight(), f"{BEFORE}, and now {error}") from error
             raise
@@ -200,8 +200,8 @@ def key_of(request: Request) -> str | None:
 async def heard_out(found: Backend, work: Coroutine[Any, Any, T]) -> T:
     """The work's result; a caller who hangs up must not part what WorkOS did from what the copy notes."""
     task = asyncio.create_task(work)
-    found.writes.add(task)
-    task.add_done_callback(found.writes.discard)
+    found.under_way.add(task)
+    task.add_done_callback(found.under_way.discard)
     return await asyncio.shield(task)
 
 

@@ -78,7 +78,7 @@ class Tokens:
 
     async def checked(self, found: Backend, token: str) -> Session:
         """The session of a token whose every word was checked."""
-        key = await self.keyring.key(found.workos, named(token))
+        key = await self.keyring.key(found.workos, named(token), found.under_way)
         if key is None:
             raise Refused("The token is not signed by a key of this WorkOS environment.")
         claims = verified(token, key)
