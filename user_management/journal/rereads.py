@@ -1,6 +1,7 @@
 """Rereads: objects of which an event told only a part, and which the listener is to ask WorkOS for."""
 
 from collections.abc import Sequence
+from datetime import timedelta
 
 from asyncpg import Record
 from sqlalchemy import BigInteger
@@ -38,6 +39,15 @@ async def waiting(pool: Pool, behind: int) -> Sequence[Record]:
         return await connection.fetch(
             "SELECT * FROM rereads WHERE position > $1 ORDER BY position LIMIT $2", behind, AT_ONCE
         )
+
+
+async def asked_within(connection: Connection, position: int, age: timedelta) -> bool:
+    """Whether the entry since which something is to be read again was recorded within so long."""
+    young: bool = await connection.fetchval(
+        "SELECT EXISTS (SELECT FROM journal WHERE position = $1 AND recorded_at > clock_timestamp() - $2::interval)",
+        position, age,
+    )  # fmt: skip
+    return young
 
 
 async def done(connection: Connection, resource: str, object_id: str, position: int) -> None:

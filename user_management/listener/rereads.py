@@ -2,7 +2,7 @@
 
 import time
 from collections.abc import Sequence
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from functools import partial
 
 import structlog
@@ -20,6 +20,9 @@ from user_management.services.workos.client import WorkOS
 from user_management.services.workos.errors import BadAnswer, NotAllowed, Refused
 
 log = structlog.get_logger(__name__)
+
+BELIEVED = timedelta(minutes=5)
+"""How long after an event WorkOS may not show yet what it told of; then a 404 is an answer."""
 
 
 async def note(connection: Connection, resources: Sequence[Resource], recorded: Recorded) -> None:
@@ -64,12 +67,23 @@ async def read(  # noqa: PLR0917  what is read, and where it is written
         return
     async with transaction(pool) as connection:
         await checkpoints.lock(connection)
+        if found is None and await young(connection, resource, object_id, position):
+            raise BadAnswer(f"WorkOS does not show {resource.name} {object_id} yet, of which it told just now")
         if found is not None and await older(connection, resource, object_id, found):
             raise BadAnswer(f"WorkOS shows {resource.name} {object_id} as it was before its event")
         entry = await answer(connection, resource, object_id, found, asked_at)
         recorded = await record(connection, resources, [entry] if entry else [])
         await rereads.done(connection, resource.name, object_id, position)
     report(recorded, Lane.LIST, began=began)
+
+
+async def young(connection: Connection, resource: Resource, object_id: str, position: int) -> bool:
+    """Whether an object lives here, and was told of so lately that a 404 may be of before that; its end is no event's.
+
+    A name whose end was believed too early would stay ended: what has it was born before.
+    """
+    row = await store.row(connection, resource.name, object_id)
+    return row is not None and row.deleted_at is None and await rereads.asked_within(connection, position, BELIEVED)
 
 
 async def older(connection: Connection, resource: Resource, object_id: str, found: dict[str, object]) -> bool:

@@ -108,4 +108,6 @@ resource = Resource(
         "organization.deleted": tombstone,
     },
     rest_only=frozenset({"allow_profiles_outside_organization"}),
+    # WorkOS leaves it out where there is none, and never says null.
+    follows={"stripe_customer_id": "name"},
 )

@@ -6,7 +6,7 @@ from typing import Any
 from user_management.journal import redaction
 from user_management.journal.timestamps import parse
 from user_management.mirror.engine.resource import Resource
-from user_management.mirror.engine.verbs import Row
+from user_management.mirror.engine.verbs import Row, unsaid
 
 
 class Standing(StrEnum):
@@ -43,7 +43,7 @@ def differing(resource: Resource, body: dict[str, Any], said: dict[str, Any]) ->
     """The keys WorkOS has otherwise than the copy; what is composed when read, or secret, does not count."""
     clean, _ = redaction.clean(said)
     merge = resource.merge
-    return sorted(
+    otherwise = {
         key
         for key, value in clean.items()
         if key not in merge.embedded
@@ -51,7 +51,9 @@ def differing(resource: Resource, body: dict[str, Any], said: dict[str, Any]) ->
         and not same(body.get(key), value)
         and not passed(resource, key, body.get(key), value)
         and not (key in merge.rising and reached(body.get(key), value))
-    )
+    }
+    left_out = {key for key in unsaid(clean, merge) if body.get(key) is not None}
+    return sorted(otherwise | left_out)
 
 
 def passed(resource: Resource, key: str, ours: Any, theirs: Any) -> bool:

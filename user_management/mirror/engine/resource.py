@@ -159,7 +159,7 @@ class Resource:
     rest_only: frozenset[str] = frozenset()
     rising: frozenset[str] = frozenset()
     follows: Mapping[str, str] = field(default_factory=dict)
-    """The keys that events may leave out, each by the key whose change makes what was known of it worthless."""
+    """The keys that WorkOS may leave out, each by the key which, told without it, makes what was known of it void."""
     has_external_id: bool = False
     key: tuple[str, ...] = ("id",)
     """What a row is named by: WorkOS's id, or keys of the object that together name it, joined by colons."""

@@ -110,9 +110,14 @@ def merged(body: dict[str, Any], data: dict[str, Any], merge: Merge) -> dict[str
         for key, value in data.items()
         if key not in merge.embedded
     }
-    outdated = {key for key, other in merge.follows.items() if other in data and key not in data}
+    outdated = unsaid(data, merge)
     kept = {key: value for key, value in body.items() if key not in outdated} if outdated else body
     return {**kept, **changes}
+
+
+def unsaid(data: Mapping[str, Any], merge: Merge) -> set[str]:
+    """The keys of which an object says, by leaving them out, that there is nothing of them."""
+    return {key for key, other in merge.follows.items() if other in data and key not in data}
 
 
 def filled(body: dict[str, Any], data: dict[str, Any], merge: Merge, *, tie: bool) -> dict[str, Any]:

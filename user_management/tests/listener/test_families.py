@@ -53,6 +53,23 @@ async def test_everything_is_followed(filled: Listener, local: LocalWorkOS) -> N
     await copies.assert_equal_to_journal(filled.pool)
 
 
+@pytest.mark.parametrize("lost", [False, True])
+async def test_a_customer_that_is_none_any_more(filled: Listener, local: LocalWorkOS, *, lost: bool) -> None:
+    """WorkOS says nothing of a `stripe_customer_id` that was cleared, neither in the event nor in the list."""
+    organization = await local.organization()
+    at = f"/organizations/{organization['id']}"
+    await local.call("PUT", at, {"stripe_customer_id": "cus_1"})
+    await copies.drain(filled)
+    assert (await copies.live(filled.pool, "organizations"))[organization["id"]]["stripe_customer_id"] == "cus_1"
+    await local.call("PUT", at, {"stripe_customer_id": None})
+    if lost:
+        await lose_events(filled, local)
+        await again(filled)
+    await copies.drain(filled)
+    assert "stripe_customer_id" not in (await copies.live(filled.pool, "organizations"))[organization["id"]]
+    await copies.assert_equal_to_journal(filled.pool)
+
+
 async def test_roles_of_the_environment_are_none_of_an_organizations(filled: Listener, local: LocalWorkOS) -> None:
     """WorkOS lists them in every organization; ours says whose each is."""
     found = await copies.live(filled.pool, "organization_roles")
