@@ -1,6 +1,7 @@
 """Where a command meets the world: its settings, its database, its two consoles, and errors as sentences."""
 
 import asyncio
+import os
 import signal
 from collections.abc import AsyncIterator, Coroutine
 from contextlib import asynccontextmanager
@@ -18,8 +19,19 @@ from user_management.errors import Misconfigured, UserManagementError
 from user_management.settings import Settings
 
 T = TypeVar("T")
-out = Console(highlight=False)
-err = Console(stderr=True, highlight=False)
+UNBROKEN = 1000
+"""Columns of what is no terminal: who greps wants whole lines."""
+
+
+def console(*, stderr: bool = False) -> Console:
+    """A console as wide as its terminal; where there is none, as wide as anything we say."""
+    found = Console(stderr=stderr, highlight=False)
+    return found if found.is_terminal or "COLUMNS" in os.environ else Console(
+        stderr=stderr, highlight=False, width=UNBROKEN
+    )  # fmt: skip
+
+
+out, err = console(), console(stderr=True)
 
 FAILED, MISCONFIGURED, DIFFERED, INTERRUPTED = 1, 2, 3, 130
 """Exit statuses; 0 is success."""

@@ -17,6 +17,7 @@ from user_management.journal.cursor import Cursor
 from user_management.journal.freshness import Freshness
 from user_management.listener import backfills, lease
 from user_management.listener.backfills import Backfill
+from user_management.listener.doubt import Trust, trust
 from user_management.mirror.engine import catalog
 from user_management.settings import Settings, Source
 
@@ -111,7 +112,11 @@ def as_data(found: Status) -> dict[str, Any]:
         "reason": found.freshness.reason,
         "as_of": found.freshness.as_of,
         "lag_seconds": found.freshness.age,
-        "cursor": {"event_id": found.cursor.event_id, "event_at": found.cursor.event_at},
+        "cursor": {
+            "event_id": found.cursor.event_id,
+            "event_at": found.cursor.event_at,
+            "trust": trust(found.cursor),
+        },
         "position": found.position,
         "resources": {one.resource: asdict(one) for one in found.counts},
         "parked": found.parked,
@@ -128,7 +133,7 @@ def table(found: Status) -> Table:
     lines.add_row("source", origin(found.source))
     lines.add_row("state", f"[bold]{found.freshness.state}[/bold]  {found.freshness.reason or ''}")
     lines.add_row("lag", lag(found.freshness))
-    lines.add_row("cursor", place(found.cursor, found.at))
+    lines.add_row("cursor", place(found.cursor, found.at) + ageing(found.cursor))
     lines.add_row("position", f"{found.position:,}")
     refused = set(found.backfill.left_out) if found.backfill else set()
     for one in sorted(found.counts, key=lambda count: count.resource):
@@ -172,6 +177,16 @@ def place(found: Cursor, now: datetime) -> str:
     if found.event_id is None or found.event_at is None:
         return f"before the first event, from {found.boundary:%Y-%m-%d %H:%M:%S} on" if found.boundary else "not begun"
     return f"{escape(found.event_id)}, {(now - found.event_at).total_seconds():,.0f} s old"
+
+
+def ageing(found: Cursor) -> str:
+    """What is to be said of a place that WorkOS soon forgets, or has forgotten."""
+    words = {
+        Trust.AGEING: "half of WorkOS's 30 days are over since the feed's end was reached",
+        Trust.EXPIRED: "not trusted any more: the listener begins again once WorkOS answers",
+    }
+    said = words.get(trust(found))
+    return f"  [red]{said}[/red]" if said else ""
 
 
 def proven(found: Status) -> str:

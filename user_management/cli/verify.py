@@ -53,6 +53,11 @@ class Found:
         return total
 
     @property
+    def objects(self) -> int:
+        """How many objects were compared."""
+        return sum(page["objects"] for page in self.pages)
+
+    @property
     def accused(self) -> list[Finding]:
         """What must not be, and was not repaired."""
         return [one for one in self.findings if one.standing in ACCUSED and one.repair != repairing.REPAIRED]
@@ -60,7 +65,7 @@ class Found:
 
 def verify(  # noqa: PLR0917  typer reads options from parameters, and calls by keyword
     resources: Annotated[list[str] | None, typer.Argument(help="What to verify; all but sessions if none.")] = None,
-    share: Annotated[str, typer.Option(help="Compare only a share of it, drawn at random, such as 5%.")] = WHOLE,
+    share: Annotated[str, typer.Option(help="Compare only some of its pages, drawn at random, such as 5%.")] = WHOLE,
     repair: Annotated[bool, typer.Option("--repair", help="Show what would be repaired, ask, and repair it.")] = False,
     yes: Annotated[bool, typer.Option("--yes", help="Repair without asking.")] = False,
     resume: Annotated[bool, typer.Option("--resume", help="Go on with the run that was interrupted.")] = False,
@@ -83,6 +88,8 @@ def verify(  # noqa: PLR0917  typer reads options from parameters, and calls by 
     show(found, as_json=as_json)
     if found.accused:
         raise typer.Exit(edge.DIFFERED)
+    if not found.pages:
+        raise typer.Exit(edge.FAILED)
 
 
 def refuse_what_goes_not_together(
@@ -137,6 +144,8 @@ async def started(desk: Desk, names: Sequence[str], share: float, *, resume: boo
     if resume and interrupted is not None:
         edge.err.print(f"Going on with the run of {interrupted.started_at:%Y-%m-%d %H:%M}.")
         return interrupted
+    if resume:
+        edge.err.print("No run was interrupted: this is a new one.", style="yellow")
     if interrupted is not None:
         edge.err.print("An interrupted run is given up; --resume would have gone on with it.", style="yellow")
     return await verifying.begin(desk.pool, await asked_for(desk, names), kind=ASKED, share=share)
@@ -197,7 +206,7 @@ async def carry_out(desk: Desk, run: Verification, plans: Sequence[Plan]) -> Non
 
 def planned(plans: Sequence[Plan]) -> Table:
     """What would be done, a line each."""
-    lines = Table("resource", "id", "found", "would be done", "why not")
+    lines = Table("resource", Column("id", overflow="fold"), "found", "would be done", "why not")
     for plan in plans:
         one = plan.finding
         lines.add_row(*map(escape, (one.resource, one.object_id, one.standing, plan.action, plan.reason)))
@@ -212,12 +221,15 @@ def show(found: Found, *, as_json: bool) -> None:
     edge.out.print(table(found))
     for one in found.findings:
         where = f" ({', '.join(one.keys)})" if one.keys else ""
-        edge.out.print(f"{one.standing}: {one.resource} {one.object_id}{where} {one.repair}".rstrip(), markup=False)
-    whole = "" if found.run.share >= 1 else f" in the {found.run.share:.1%} that was compared"
+        said = f"{one.standing}: {one.resource} {one.object_id}{where} {one.repair}".rstrip()
+        edge.out.print(said, markup=False, soft_wrap=True)
+    whole = "" if found.run.share >= 1 else f" in the {found.objects:,} objects that were compared"
     moving = sum(counts.get(Standing.IN_FLIGHT.value, 0) for counts in found.counts.values())
     if moving:
         edge.out.print(f"{moving:,} changed whenever they were looked at and were not judged: verify them again.")
-    if found.accused:
+    if not found.pages:
+        edge.out.print("Nothing was compared: the share drew no page. Draw again, or a larger one.", style="yellow")
+    elif found.accused:
         edge.out.print(f"{len(found.accused):,} objects are not as WorkOS says{whole}.", style="bold red")
     else:
         edge.out.print(f"The copy is what WorkOS says{whole}.", style="green")
@@ -237,6 +249,7 @@ def as_data(found: Found) -> dict[str, Any]:
     return {
         "id": run.id,
         "share": run.share,
+        "compared": {"pages": len(found.pages), "objects": found.objects},
         "started_at": run.started_at,
         "finished_at": run.finished_at,
         "head_before": run.head_before,
@@ -276,7 +289,8 @@ def show_proofs(proofs: Sequence[Proof], *, as_json: bool) -> None:
         edge.out.print(lines)
         for one in proofs:
             for spot in one.spots:
-                edge.out.print(f"{one.resource} bucket {spot.bucket} {spot.id}: {spot.where}", markup=False)
+                said = f"{one.resource} bucket {spot.bucket} {spot.id}: {spot.where}"
+                edge.out.print(said, markup=False, soft_wrap=True)
     if any(one.wrong or one.differing for one in proofs):
         raise typer.Exit(edge.DIFFERED)
     if not as_json:

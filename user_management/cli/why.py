@@ -60,6 +60,8 @@ def summary(found: Explanation) -> Table:
 def table(entries: Sequence[Said]) -> Table:
     """The entries, newest first, one line each."""
     lines = Table("position", "lane", "type", "happened", "recorded", "what became of it")
+    for column in lines.columns:
+        column.overflow = "fold"
     for one in entries:
         times = (render(one.occurred_at), render(one.recorded_at))
         lines.add_row(*map(escape, (str(one.position), one.lane.value, one.type, *times, engine.WORDS[one.verdict])))

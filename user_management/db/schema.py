@@ -4,8 +4,9 @@ import asyncio
 import importlib
 import io
 import pkgutil
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from pathlib import Path
+from typing import Any
 
 import asyncpg
 import sqlalchemy
@@ -87,26 +88,46 @@ async def downgrade(url: str, revision: str) -> None:
     await asyncio.to_thread(command.downgrade, config(url), revision)
 
 
-async def drift(url: str) -> list[str]:
-    """The statements that give a migrated database back what its tables lack; what others added does not count."""
+async def drift(url: str, refilled: Collection[str] = ()) -> list[str]:
+    """The statements that give a migrated database back what its tables lack; what others added does not count.
+
+    `refilled` are tables that are filled again from the journal: one that lost a column which no row can be without is
+    emptied first.
+    """
     engine = create_async_engine("postgresql+asyncpg://", async_creator=lambda: session.connect(url))
     try:
         async with engine.connect() as connection:
-            return await connection.run_sync(mended)
+            return await connection.run_sync(mended, refilled)
     finally:
         await engine.dispose()
 
 
-def mended(connection: sqlalchemy.Connection) -> list[str]:
+def mended(connection: sqlalchemy.Connection, refilled: Collection[str]) -> list[str]:
     """The statements that make the tables what the code declares, a line each."""
     script = io.StringIO()
     found = MigrationContext.configure(connection, opts={"compare_type": True})
     offline = MigrationContext.configure(
         dialect=connection.dialect, opts={"as_sql": True, "output_buffer": script}
     )  # fmt: skip
-    for change in lacking(produce_migrations(found, declared()).upgrade_ops_list):
+    changes = sorted(lacking(produce_migrations(found, declared()).upgrade_ops_list), key=rank)
+    bare = {one.table_name for one in changes if isinstance(one, ops.AddColumnOp) and needed(one.column)}
+    for table in sorted(bare.intersection(refilled)):
+        Operations(offline).execute(f"TRUNCATE {table}")
+    for change in changes:
         Operations(offline).invoke(change)
     return [" ".join(statement.split()) for statement in script.getvalue().split(";\n\n") if statement.strip()]
+
+
+def rank(change: ops.MigrateOperation) -> int:
+    """Columns before those that PostgreSQL computes from them, and before their indexes."""
+    if isinstance(change, ops.AddColumnOp):
+        return 0 if change.column.computed is None else 1
+    return 2
+
+
+def needed(column: sqlalchemy.Column[Any]) -> bool:
+    """Whether no row can be without a column, nor has PostgreSQL anything to put there."""
+    return not column.nullable and column.server_default is None and column.computed is None
 
 
 def lacking(changes: list[ops.UpgradeOps]) -> Iterator[ops.MigrateOperation]:

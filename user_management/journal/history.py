@@ -64,6 +64,14 @@ async def about(
     return [said(row) for row in rows]
 
 
+async def first_heard(connection: Connection, object_id: str, types: Sequence[str], kind: str) -> datetime | None:
+    """When the journal first heard of an object."""
+    found: datetime | None = await connection.fetchval(
+        f"SELECT recorded_at FROM journal WHERE {ABOUT} ORDER BY position LIMIT 1", object_id, types, f"{kind}."
+    )
+    return found
+
+
 async def last_event(connection: Connection, object_id: str, types: Sequence[str], kind: str) -> Said | None:
     """The last event about an object, by whichever way it came."""
     row = await connection.fetchrow(

@@ -259,15 +259,20 @@ async def repaired(connection: Connection, run: Verification, finding: Finding, 
     )  # fmt: skip
 
 
-async def verified_at(connection: Connection, resource: str, partition: str, key: Key) -> datetime | None:
-    """When an object was last compared with WorkOS, by its partition and its place in the list; None: never yet."""
+async def verified_at(
+    connection: Connection, resource: str, partition: str, key: Key, *, since: datetime
+) -> datetime | None:
+    """When an object was last compared with WorkOS, by its partition and its place in the list; None: never yet.
+
+    Not before WorkOS first told of it: the last page of a list covers whoever comes later, too.
+    """
     found: datetime | None = await connection.fetchval(
         """
         SELECT max(verified_at) FROM verified
         WHERE resource = $1 AND partition = $2 AND (from_at IS NULL OR (from_at, from_id) < ($3, $4))
-          AND (upto_at IS NULL OR (upto_at, upto_id) >= ($3, $4))
+          AND (upto_at IS NULL OR (upto_at, upto_id) >= ($3, $4)) AND verified_at > $5
         """,
-        resource, partition, key.at, key.id,
+        resource, partition, key.at, key.id, since,
     )  # fmt: skip
     return found
 

@@ -3,12 +3,15 @@
 import asyncio
 import random
 import time
+from contextlib import suppress
 
 import structlog
+from asyncpg import PostgresError
 from opentelemetry.metrics import Observation
 from opentelemetry.trace import SpanKind
 
 from user_management.db.session import Unreachable
+from user_management.journal import cursor as cursors
 from user_management.journal import webhooks as pending
 from user_management.listener import backfill, catch_up, doubt, lease, pull, rereads, rolling, start, webhooks
 from user_management.listener.burst import Burst
@@ -187,6 +190,7 @@ async def poll(listener: Listener) -> Pulled:
         return await begin_again(listener, lost)
     except Exception as error:
         spans.failed("poll", error, began=began)
+        await warn(listener)
         raise
     if fetched is None:
         return Pulled(None, drained=False)
@@ -203,6 +207,15 @@ async def poll(listener: Listener) -> Pulled:
     if pulled.moved and catch_up.due(fetched.cursor, fetched.page):
         await hurry(listener, fetched)
     return pulled
+
+
+async def warn(listener: Listener) -> None:
+    """While nothing is fetched, warn of what WorkOS soon forgets, if the database tells how long that goes on."""
+    with suppress(*Unreachable, PostgresError):
+        async with listener.pool.acquire() as connection:
+            cursor = await cursors.read(connection)
+        if trust(cursor) is not Trust.GOOD:
+            listener.doubt.warn(cursor)
 
 
 async def hurry(listener: Listener, fetched: Fetched) -> None:

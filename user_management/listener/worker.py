@@ -7,6 +7,7 @@ from collections.abc import Awaitable, Callable, Coroutine, Sequence
 from dataclasses import dataclass, field
 from typing import Any, TypeVar
 
+import asyncpg
 import structlog
 
 from user_management.db.session import Pool, Unreachable
@@ -19,6 +20,9 @@ from user_management.telemetry import metrics
 
 log = structlog.get_logger(__name__)
 T = TypeVar("T")
+
+ALTERED = (asyncpg.InsufficientPrivilegeError, asyncpg.UndefinedTableError, asyncpg.UndefinedColumnError)
+"""What PostgreSQL says where somebody altered our tables, or what our role may do with them."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,8 +88,10 @@ async def attempt(listener: Listener, what: str, work: Callable[[], Awaitable[T]
 
 def report(what: str, error: Exception, wait: float, failures: int) -> None:
     """Log a failure by what it asks for: patience, an operator, or a developer."""
-    facts = {"error": str(error) or type(error).__name__, "failures": failures, "next_try_in": round(wait, 1)}
-    why = reason(error)
+    why, said = reason(error), str(error) or type(error).__name__
+    if isinstance(error, ALTERED):
+        said = f"{said}. The tables or our rights are not as they should be: user-management doctor"
+    facts = {"error": said, "failures": failures, "next_try_in": round(wait, 1)}
     metrics.retries.add(1, {"work": what, "reason": why})
     if why == "overtaken":
         log.info("work.overtaken", work=what, **facts)
@@ -103,7 +109,7 @@ def reason(error: Exception) -> str:
         return "overtaken"
     if isinstance(error, (Wait, *Unreachable)):
         return "waiting"
-    return "refused" if isinstance(error, UserManagementError) else "crashed"
+    return "refused" if isinstance(error, (UserManagementError, *ALTERED)) else "crashed"
 
 
 async def pause(listener: Listener, seconds: float) -> bool:

@@ -1,6 +1,6 @@
 """The database: reachable, new enough, ours to write, with the tables this code needs, and followed."""
 
-from collections.abc import AsyncIterator, Awaitable
+from collections.abc import AsyncIterator, Awaitable, Sequence
 from datetime import UTC, datetime
 
 import asyncpg
@@ -11,6 +11,7 @@ from user_management.db import schema, session
 from user_management.db.session import Connection
 from user_management.errors import Misconfigured, Wait
 from user_management.listener import lease
+from user_management.mirror.engine import catalog
 from user_management.settings import Settings
 
 OLDEST = 13
@@ -18,6 +19,8 @@ OLDEST = 13
 
 SKEW = 30.0
 """Seconds by which clocks may differ."""
+NAMED = 3
+"""Tables that are named where many lack the same; the fix names all."""
 RIGHTS = ("SELECT", "INSERT", "UPDATE", "DELETE")
 
 
@@ -66,7 +69,7 @@ async def version(connection: Connection) -> Checkup:
         return bad("PostgreSQL", f"version {number.major}", f"Use PostgreSQL {OLDEST} or newer.")
     if encoding != "UTF8":
         return bad("PostgreSQL", f"encoding {encoding}", "Create the database with ENCODING 'UTF8'.")
-    return good("PostgreSQL", f"version {number.major}.{number.minor}, {encoding}")
+    return good("PostgreSQL", f"version {await connection.fetchval('SHOW server_version')}, {encoding}")
 
 
 async def writable(connection: Connection) -> Checkup:
@@ -123,7 +126,7 @@ async def migrated(connection: Connection) -> Checkup:
 
 async def unchanged(url: str) -> Checkup:
     """Whether the tables are as the migrations made them: nobody dropped or altered what is ours."""
-    statements = await schema.drift(url)
+    statements = await schema.drift(url, {resource.name for resource in catalog.resources()})
     if statements:
         found = f"not as the migrations made them; {len(statements)} statement(s) mend it"
         return bad("tables", found, ";\n".join([*statements, "then: user-management rebuild"]))
@@ -132,19 +135,29 @@ async def unchanged(url: str) -> Checkup:
 
 async def privileges(connection: Connection) -> Checkup:
     """Whether this role may do with every table what we do, and make temporary ones."""
-    wanted = [(table.name, right) for table in schema.declared().sorted_tables for right in RIGHTS]
-    missing = [
-        f"{right} on {name}"
-        for name, right in wanted
-        if not await connection.fetchval("SELECT has_table_privilege($1, $2)", name, right)
-    ]
+    tables = [table.name for table in schema.declared().sorted_tables]
+    lacking = {right: [name for name in tables if not await allowed(connection, name, right)] for right in RIGHTS}
+    role, database = await connection.fetchval("SELECT (quote_ident(current_user), quote_ident(current_database()))")
+    grants = [f"GRANT {right} ON {', '.join(names)} TO {role}" for right, names in lacking.items() if names]
+    told = [f"{right} on {shortened(names)}" for right, names in lacking.items() if names]
     if not await connection.fetchval("SELECT has_database_privilege(current_database(), 'TEMPORARY')"):
-        missing.append("TEMPORARY on the database")
-    if missing:
-        role = await connection.fetchval("SELECT current_user")
-        shown = ", ".join(missing[:3]) + (" …" if len(missing) > 3 else "")  # noqa: PLR2004  the rest is alike
-        return bad("privileges", f"{role} lacks {shown}", f"GRANT what is missing TO {role}, or connect as the owner.")
+        grants.append(f"GRANT TEMPORARY ON DATABASE {database} TO {role}")
+        told.append("TEMPORARY on the database")
+    if told:
+        return bad("privileges", f"{role} lacks {'; '.join(told)}", ";\n".join([*grants, "or connect as the owner"]))
     return good("privileges", "read and write on every table, temporary tables")
+
+
+def shortened(names: Sequence[str]) -> str:
+    """Some names, and how many more there are."""
+    more = len(names) - NAMED
+    return ", ".join(names[:NAMED]) + (f" and {more} more" if more > 0 else "")
+
+
+async def allowed(connection: Connection, table: str, right: str) -> bool:
+    """Whether our role has a right on a table."""
+    found: bool = await connection.fetchval("SELECT has_table_privilege($1, $2)", table, right)
+    return found
 
 
 async def followed(connection: Connection) -> Checkup:

@@ -155,8 +155,9 @@ async def verified_at(connection: Connection, resource: Resource, object_id: str
     row = await connection.fetchrow(
         f"SELECT created_at, {partition} AS partition FROM {resource.name} WHERE id = $1", object_id
     )
-    if row is None:
+    heard = await history.first_heard(connection, object_id, sorted(resource.verbs), resource.object)
+    if row is None or heard is None:
         return None
     return await verifications.verified_at(
-        connection, resource.name, row["partition"] or "", Key(row["created_at"], object_id)
+        connection, resource.name, row["partition"] or "", Key(row["created_at"], object_id), since=heard
     )

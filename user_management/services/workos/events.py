@@ -40,7 +40,8 @@ def envelope(answer: dict[str, Any]) -> list[Any]:
     """The items of a list answer. The SDK turns HTML and truncated JSON into `{}`: that is no empty list."""
     data = answer.get("data")
     if answer.get("object") != "list" or not isinstance(data, list):
-        raise BadAnswer(f"WorkOS answered 200 with something that is not a list ({', '.join(answer) or 'nothing'})")
+        found = f"with the keys {', '.join(answer)}" if answer else "no JSON object, or an empty one"
+        raise BadAnswer(f"WorkOS answered 200 with something that is not a list ({found})")
     if data and all(item is None for item in data):
         raise BadAnswer("WorkOS answered 200 with a list of nulls")
     return data

@@ -13,14 +13,17 @@ from rich.console import Console
 from user_management.cli.doctor import database, summary, table, webhook, workos
 from user_management.cli.doctor.checkup import Checkup, Health
 from user_management.db import embedded
-from user_management.db.session import Pool
-from user_management.mirror.engine import catalog
+from user_management.db.session import Pool, transaction
+from user_management.mirror.engine import catalog, rebuild
+from user_management.mirror.engine.record import record
+from user_management.mirror.users import resource as users
 from user_management.services.workos import client
 from user_management.settings import Settings, Source
 from user_management.tests.cli.commands import Command
 from user_management.tests.cli.conftest import Run
-from user_management.tests.support import processes
+from user_management.tests.support import copies, processes
 from user_management.tests.support.local_workos import KEY, URL, LocalWorkOS
+from user_management.tests.support.samples import entry
 
 SOURCE = Source(KEY, "client_sandbox", URL, sandbox=False)
 
@@ -116,14 +119,33 @@ async def test_tables_that_somebody_changed(database_url: str, pool: Pool) -> No
     assert (await database_says(database_url))["tables"].health is Health.GOOD
 
 
+async def test_a_column_that_no_row_can_be_without(database_url: str, pool: Pool) -> None:
+    """Its table is emptied first, for it is filled again from the journal; that of the journal is left alone."""
+    async with transaction(pool) as connection:
+        await record(connection, catalog.resources(), [entry(users, "created")])
+    await pool.execute("ALTER TABLE users DROP COLUMN body CASCADE; ALTER TABLE erasures DROP COLUMN digest CASCADE")
+    *statements, _ = (await database_says(database_url))["tables"].fix.split(";\n")
+    assert [one for one in statements if one.startswith("TRUNCATE")] == ["TRUNCATE users"]
+    await pool.execute(";".join(statements))
+    assert (await database_says(database_url))["tables"].health is Health.GOOD
+    async for _ in rebuild.rebuild(pool, catalog.resources()):
+        pass
+    await copies.assert_equal_to_journal(pool)
+
+
 async def test_every_table_is_asked_for_its_privileges(pool: Pool, database_url: str) -> None:
     """Those of the mirror and the ledger too, which no probe before has looked at."""
     await pool.execute("DROP ROLE IF EXISTS doctor_writer")
     await pool.execute("CREATE ROLE doctor_writer LOGIN; GRANT ALL ON ALL TABLES IN SCHEMA public TO doctor_writer")
     await pool.execute("REVOKE DELETE ON users, writes FROM doctor_writer")
-    found = await database_says(database_url.replace("postgres:@", "doctor_writer:@"))
+    url = database_url.replace("postgres:@", "doctor_writer:@")
+    found = (await database_says(url))["privileges"]
+    grant, _ = found.fix.split(";\n")
+    await pool.execute(grant)
+    mended = (await database_says(url))["privileges"]
     await pool.execute("DROP OWNED BY doctor_writer; DROP ROLE doctor_writer")
-    assert found["privileges"].found == "doctor_writer lacks DELETE on users, DELETE on writes"
+    assert found.found == "doctor_writer lacks DELETE on users, writes"
+    assert mended.health is Health.GOOD
 
 
 async def test_newer_tables_ask_for_newer_code(pool: Pool, database_url: str) -> None:

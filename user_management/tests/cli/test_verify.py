@@ -1,6 +1,7 @@
 """`user-management verify` and `erase`, typed by an operator."""
 
 import json
+import re
 from collections.abc import AsyncIterator
 
 import pytest
@@ -36,7 +37,13 @@ async def test_an_equal_copy_is_proven(command: Command) -> None:
     assert told["counts"]["users"] == {"equal": 120}
     assert told["head_before"] <= told["head_after"]
     assert all(len(page["hash"]) == 64 for page in told["pages"])
-    assert "is what WorkOS says in the 40.0%" in await command.run("verify", "--share", "40%")
+    assert (told["compared"]["pages"], told["compared"]["objects"] > 120) == (len(told["pages"]), True)
+
+
+async def test_a_share_tells_what_of_it_was_compared(command: Command) -> None:
+    """And not what was wished for; a draw of nothing proves nothing."""
+    assert re.search(r"is what WorkOS says in the \d+ objects", await command.run("verify", "--share", "40%"))
+    assert "Nothing was compared" in await command.run("verify", "users", "--share", "0.000001%", status=1)
 
 
 async def test_what_workos_refuses_to_list_is_not_compared(command: Command, pool: Pool) -> None:

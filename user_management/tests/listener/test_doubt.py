@@ -14,6 +14,7 @@ from user_management.journal.cursor import Cursor
 from user_management.listener import backfills, daemon, doubt, pull, start
 from user_management.listener.doubt import CursorLost, Doubt, Trust
 from user_management.listener.worker import Listener
+from user_management.services.workos.errors import WorkOSUnavailable
 from user_management.tests.listener.test_daemon import another, equal, ready, running
 from user_management.tests.support import copies
 from user_management.tests.support.local_workos import LocalWorkOS
@@ -83,6 +84,18 @@ async def test_events_about_to_expire_are_warned_of_once(followed: Listener, loc
             await away(followed, 16)
             await daemon.poll(followed)
     assert [one["log_level"] for one in logs if one["event"] == "cursor.ageing"] == ["warning"]
+
+
+async def test_an_outage_that_lasts_is_warned_of(followed: Listener, local: LocalWorkOS) -> None:
+    """WorkOS answers nothing, and soon forgets what it would have said: the log says so without Prometheus."""
+    await local.misbehave({"500": 1.0})
+    with capture_logs() as logs:
+        for days in (1, 16, 16):
+            await away(followed, days)
+            with pytest.raises(WorkOSUnavailable):
+                await daemon.poll(followed)
+    await local.misbehave({})
+    assert [one["event"] for one in logs if one["event"].startswith("cursor")] == ["cursor.ageing"]
 
 
 async def test_after_25_days_nobody_resumes(followed: Listener, local: LocalWorkOS) -> None:

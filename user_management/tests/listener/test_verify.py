@@ -15,6 +15,7 @@ from user_management.journal.verifications import ASKED, ROLLING, Finding, Verif
 from user_management.listener import repair, suspects, verify
 from user_management.listener.worker import Listener
 from user_management.mirror.engine import catalog, why
+from user_management.mirror.users import resource as users
 from user_management.tests.support import copies
 from user_management.tests.support.local_workos import LocalWorkOS
 
@@ -116,6 +117,18 @@ async def test_what_moves_meanwhile_is_never_accused(followed: Listener, pool: P
         await local.activity(3)
         run = await looking
     assert not [one for one in await found(pool, run) if one.standing != "volatile"]
+
+
+async def test_who_came_later_was_not_compared(followed: Listener, pool: Pool, local: LocalWorkOS) -> None:
+    """The last page of a list ends nowhere; who was not there yet is not told as verified."""
+    await verified(followed)
+    ada = await local.user()
+    await copies.drain(followed)
+    async with pool.acquire() as connection:
+        assert await why.verified_at(connection, users, ada["id"]) is None
+    await verified(followed)
+    async with pool.acquire() as connection:
+        assert await why.verified_at(connection, users, ada["id"]) is not None
 
 
 async def test_a_share_is_a_part_of_it(followed: Listener, pool: Pool) -> None:

@@ -10,6 +10,7 @@ from urllib.parse import urlsplit
 
 import httpx
 import pytest
+from structlog.testing import capture_logs
 
 from user_management.db import session
 from user_management.db.session import Connection, Pool
@@ -87,6 +88,20 @@ async def refused(pool: Pool) -> bool:
         return bool(await pool.fetchval("SELECT current_setting('transaction_read_only') = 'on'"))
     except session.Unreachable:
         return False
+
+
+@pytest.mark.parametrize("change", ["ALTER TABLE checkpoints RENAME TO lost", "ALTER TABLE users DROP body CASCADE"])
+async def test_altered_tables_are_an_operators_to_mend(
+    listener: Listener, pool: Pool, local: LocalWorkOS, change: str
+) -> None:
+    """It is told what to type, and no traceback."""
+    await copies.begin(listener)
+    await local.user()
+    await pool.execute(change)
+    error = await failing(pool, lambda: daemon.poll(listener))
+    with capture_logs() as logs:
+        worker.report("poll", error, 1.0, 1)
+    assert [(one["event"], "user-management doctor" in one["error"]) for one in logs] == [("work.refused", True)]
 
 
 async def read(pool: Pool) -> int:
