@@ -11,7 +11,7 @@ from collections.abc import Set as AbstractSet
 from dataclasses import replace
 from typing import Any
 
-from sqlalchemy import CheckConstraint, Integer, LargeBinary, func
+from sqlalchemy import BigInteger, CheckConstraint, Integer, LargeBinary, func
 from sqlalchemy.orm import Mapped, mapped_column
 
 from user_management.db import jsontext
@@ -34,13 +34,14 @@ class ErasureRow(Base):
 
 
 class ErasureKeyRow(Base):
-    """The key under which digests are made: random, of this database alone."""
+    """The key under which digests are made: random, of this database alone; and how often the journal was rewritten."""
 
     __tablename__ = "erasure_key"
     __table_args__ = (CheckConstraint("id = 1", name="only_one"),)
 
     id: Mapped[int] = mapped_column(Integer, primary_key=True, server_default="1")
     key: Mapped[bytes] = mapped_column(LargeBinary)
+    rewrites: Mapped[int] = mapped_column(BigInteger, server_default="0")
 
 
 def digest(key: bytes, words: str) -> str:
@@ -52,6 +53,17 @@ async def key(connection: Connection) -> bytes:
     """The key of this database."""
     found: bytes = await connection.fetchval("SELECT key FROM erasure_key")
     return found
+
+
+async def rewrites(connection: Connection) -> int:
+    """How often somebody was erased, repeats included: what was read of the journal before is not what it says now."""
+    found: int = await connection.fetchval("SELECT rewrites FROM erasure_key")
+    return found
+
+
+async def count_rewrite(connection: Connection) -> None:
+    """Count that somebody is erased, in the transaction that does it and holds the checkpoints."""
+    await connection.execute("UPDATE erasure_key SET rewrites = rewrites + 1")
 
 
 async def add(connection: Connection, words: Iterable[str]) -> None:

@@ -168,6 +168,7 @@ async def catch_up(connection: Connection, resources: Sequence[Resource], found:
 
 async def rewrite(connection: Connection, found: Traces) -> None:
     """Leave stubs of the entries about the person; blot the person out of those about somebody else."""
+    await erasures.count_rewrite(connection)
     secret = await erasures.key(connection)
     read = [await entries.get(connection, position) for position in found.positions]
     clean = [erasures.without(entry, found.words, secret) for entry in read if entry is not None]

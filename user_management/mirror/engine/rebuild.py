@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import TypeVar
 
 from user_management.db.session import Connection, Pool
-from user_management.journal import checkpoints, entries, webhooks
+from user_management.journal import checkpoints, entries, erasures, webhooks
 from user_management.journal.entries import Entry
 from user_management.mirror.engine import provisional, store
 from user_management.mirror.engine.apply import Unstorable, apply_all
@@ -16,6 +16,8 @@ T = TypeVar("T")
 
 PATIENCE = 24 * 3600.0
 """Seconds that comparing and swapping a very large table may take."""
+ATTEMPTS = 3
+"""Times the journal is folded without holding anybody up, should people be erased meanwhile; then all have to wait."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -146,21 +148,37 @@ async def folded(
     What only webhooks told is no part of the fold: it is lifted from the live tables for the swap, and laid over both
     for a mere comparison. A parent that is not rebuilt with its children stands in with its live table: its ends carry
     the positions they had, so that children end where they did. The journal is folded without holding anybody up; only
-    the last entries, the comparison and the swap keep writers waiting. Reads go on throughout.
+    the last entries, the comparison and the swap keep writers waiting. Reads go on throughout. If somebody was erased
+    meanwhile, what was folded still knows them: it is dropped, and the journal is folded again.
     """
     async with pool.acquire() as connection:
-        await prepare(connection, resources)
-        head, position = (await checkpoints.read(connection))[checkpoints.HEAD], 0
-        async for position in catch_up(connection, resources, after=0, until=head):
-            yield Progress(position, head)
-        yield Progress(head, head)
-        async with connection.transaction():
-            last = (await checkpoints.lock(connection))[checkpoints.HEAD]
-            async for _ in catch_up(connection, resources, after=head, until=last):
-                pass
-            async with laid_alike(connection, resources, swap=swap):
-                for resource in resources:
-                    yield await judge(connection, resource)
+        for attempt in range(1, ATTEMPTS + 1):
+            head, rewrites = 0, await erasures.rewrites(connection)
+            async for step in freely(connection, resources):
+                head = step.head
+                yield step
+            async with connection.transaction():
+                last = (await checkpoints.lock(connection))[checkpoints.HEAD]
+                if rewrites != await erasures.rewrites(connection):
+                    if attempt < ATTEMPTS:
+                        continue
+                    head = 0
+                    await prepare(connection, resources)
+                async for _ in catch_up(connection, resources, after=head, until=last):
+                    pass
+                async with laid_alike(connection, resources, swap=swap):
+                    for resource in resources:
+                        yield await judge(connection, resource)
+            return
+
+
+async def freely(connection: Connection, resources: Sequence[Resource]) -> AsyncIterator[Progress]:
+    """Fold the journal, as far as it reaches now, into empty tables beside the live ones; nobody waits for it."""
+    await prepare(connection, resources)
+    head = (await checkpoints.read(connection))[checkpoints.HEAD]
+    async for position in catch_up(connection, resources, after=0, until=head):
+        yield Progress(position, head)
+    yield Progress(head, head)
 
 
 @asynccontextmanager
