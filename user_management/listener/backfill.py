@@ -22,6 +22,7 @@ from user_management.journal.blotting import tokens
 from user_management.journal.entries import Entry, Lane
 from user_management.listener import backfills, confirming, listings, ties
 from user_management.listener.backfills import Backfill, Phase
+from user_management.listener.patience import Patience
 from user_management.mirror.engine import provisional, store
 from user_management.mirror.engine.record import Recorded, record, report
 from user_management.mirror.engine.resource import Resource
@@ -59,8 +60,13 @@ class Step:
     """Where the journal ended before the page was asked for."""
 
 
-async def run(pool: Pool, workos: WorkOS, resources: Sequence[Resource], *, max_deletions: int) -> bool:
-    """Take the unfinished run from where it stands to its end; False when there is none."""
+async def run(
+    pool: Pool, workos: WorkOS, resources: Sequence[Resource], *, max_deletions: int, patience: Patience | None = None
+) -> bool:
+    """Take the unfinished run from where it stands to its end; False when there is none.
+
+    `patience` is what is remembered from one attempt to the next.
+    """
     async with pool.acquire() as connection:
         current = await backfills.unfinished(connection)
     if current is None:
@@ -69,7 +75,7 @@ async def run(pool: Pool, workos: WorkOS, resources: Sequence[Resource], *, max_
         current = await list_all(pool, workos, resources, current)
     if current.phase is Phase.FOLLOWING:
         current = await follow(pool, current)
-    await confirming.confirm(pool, workos, resources, current, max_deletions)
+    await confirming.confirm(pool, workos, resources, current, max_deletions, patience or Patience())
     return True
 
 

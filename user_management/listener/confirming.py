@@ -1,7 +1,8 @@
 """The last of a backfill: what it did not list, or listed otherwise, is asked for by name, one after the other."""
 
+import time
 from collections.abc import Sequence
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from functools import partial
 
 import structlog
@@ -10,17 +11,17 @@ from user_management.db.session import Pool, transaction
 from user_management.journal import cursor as cursors
 from user_management.listener import absence, backfills, questions, ties
 from user_management.listener.backfills import Backfill
+from user_management.listener.patience import Patience
 from user_management.listener.questions import Question
 from user_management.mirror.engine.resource import Resource
 from user_management.services.workos.client import WorkOS
 
 log = structlog.get_logger(__name__)
 
-PATIENCE = timedelta(hours=1)
-"""How long an object that WorkOS does not answer for is asked for again, before a run ends without."""
 
-
-async def confirm(pool: Pool, workos: WorkOS, resources: Sequence[Resource], run: Backfill, max_deletions: int) -> None:
+async def confirm(  # noqa: PLR0917  what a run ends with, and how
+    pool: Pool, workos: WorkOS, resources: Sequence[Resource], run: Backfill, max_deletions: int, patience: Patience
+) -> None:
     """Ask WorkOS for everything it did not list; gone is what it answers 404 for. Too many at once are left alone.
 
     What it listed otherwise is asked for likewise.
@@ -37,33 +38,32 @@ async def confirm(pool: Pool, workos: WorkOS, resources: Sequence[Resource], run
         log.error("backfill.deletions_capped", cap=max_deletions, resources={n: len(i) for n, i in suspects.items()})
     for resource in resources:
         absent = [] if capped else suspects[resource.name]
-        asking += [partial(absence.confirm, pool, workos, resources, resource, one) for one in absent]
         otherwise = await ties.noted(pool, resource, run)
-        asking += [partial(ties.settle, pool, workos, resources, resource, one) for one in otherwise]
-    if unanswered := await asked(pool, run, asking):
+        for how, ids in ((absence.confirm, absent), (ties.settle, otherwise)):
+            asking += [
+                Question(((resource, one),), partial(how, pool, workos, resources, resource, one)) for one in ids
+            ]
+    if unanswered := await asked(pool, workos, run, asking, patience):
         notes.append(f"{unanswered} objects that WorkOS does not answer for stay as they were")
     await finish(pool, run, "; ".join(notes), count, capped=capped)
 
 
-async def asked(pool: Pool, run: Backfill, asking: Sequence[Question]) -> int:
-    """Ask them all; how many went without an answer for so long, while all else is well, that the run ends without.
+async def asked(pool: Pool, workos: WorkOS, run: Backfill, asking: Sequence[Question], patience: Patience) -> int:
+    """Ask what was not answered yet; how much goes without an answer for so long that the run ends without.
 
-    Before that, the first failure is raised once the others were asked: all is then asked again.
+    Before that, and while WorkOS answers for nothing else of the kind either, the first failure is raised once the
+    others were asked: what failed is asked again.
     """
-    failures = await questions.ask(pool, asking)
-    if failures and not await hopeless(pool, run):
-        raise failures[0]
-    for failure in failures:
-        log.error("backfill.unanswered", error=str(failure))
+    left = patience.left(run.id, asking)
+    failures = await questions.ask(pool, workos, left)
+    failed = [question for question, _ in failures]
+    over = patience.over(left, failed, time.monotonic())
+    if failures and not (over and await questions.answers(pool, workos, questions.kinds(failed), asking)):
+        raise failures[0][1]
+    for question, error in failures:
+        for resource, key in question.about:
+            log.error("backfill.unanswered", resource=resource.name, id=key, error=str(error))
     return len(failures)
-
-
-async def hopeless(pool: Pool, run: Backfill) -> bool:
-    """Whether a run has asked for long, and it is not WorkOS as a whole that fails."""
-    async with pool.acquire() as connection:
-        now = await cursors.clock(connection)
-    began = run.followed_at or run.listed_at
-    return began is not None and now - began > PATIENCE and await questions.followed(pool)
 
 
 async def finish(pool: Pool, run: Backfill, note: str, absent: int, *, capped: bool) -> None:

@@ -293,7 +293,7 @@ async def backfill_once(listener: Listener) -> bool:
     """Take the unfinished backfill to its end; False when there is none."""
     return await backfill.run(
         listener.pool, listener.workos.at(Priority.BACKFILL), listener.resources,
-        max_deletions=listener.pace.backfill_max_deletions,
+        max_deletions=listener.pace.backfill_max_deletions, patience=listener.patience,
     )  # fmt: skip
 
 

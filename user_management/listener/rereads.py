@@ -6,6 +6,7 @@ from datetime import UTC, datetime, timedelta
 from functools import partial
 
 import structlog
+from asyncpg import Record
 
 from user_management.db.session import Connection, Pool, transaction
 from user_management.errors import Wait
@@ -13,6 +14,7 @@ from user_management.journal import checkpoints, rereads
 from user_management.journal.entries import Entry, Lane, Verdict
 from user_management.journal.timestamps import parse
 from user_management.listener import absence, listings, questions
+from user_management.listener.questions import Question
 from user_management.mirror.engine import store
 from user_management.mirror.engine.record import Recorded, record, report
 from user_management.mirror.engine.resource import Resource
@@ -35,20 +37,21 @@ async def note(connection: Connection, resources: Sequence[Resource], recorded: 
 
 async def turn(pool: Pool, workos: WorkOS, resources: Sequence[Resource]) -> int:
     """Read what waits; how many there were. What WorkOS does not answer for waits on, and nothing behind it for it."""
-    known = {resource.name: resource for resource in resources}
     count, behind, failures = 0, 0, list[Wait]()
     while rows := await rereads.waiting(pool, behind):
-        failures += await questions.ask(
-            pool,
-            (
-                partial(read, pool, workos, resources, known[row["resource"]], row["id"], row["position"])
-                for row in rows
-            ),
-        )
+        asking = [question(pool, workos, resources, row) for row in rows]
+        failures += [error for _, error in await questions.ask(pool, workos, asking)]
         count, behind = count + len(rows), rows[-1]["position"]
     if failures:
         raise failures[0]
     return count
+
+
+def question(pool: Pool, workos: WorkOS, resources: Sequence[Resource], row: Record) -> Question:
+    """How what waits is read."""
+    resource = next(one for one in resources if one.name == row["resource"])
+    reading = partial(read, pool, workos, resources, resource, row["id"], row["position"])
+    return Question(((resource, row["id"]),), reading)
 
 
 async def read(  # noqa: PLR0917  what is read, and where it is written

@@ -14,6 +14,7 @@ from user_management.db.session import Connection, Pool, Unreachable, transactio
 from user_management.journal import checkpoints, webhooks
 from user_management.journal.entries import Entry
 from user_management.listener import absence, listings, questions
+from user_management.listener.questions import Question
 from user_management.mirror.engine import fold, provisional, store
 from user_management.mirror.engine.record import record
 from user_management.mirror.engine.resource import Resource
@@ -50,8 +51,11 @@ async def settle(pool: Pool, workos: WorkOS, resources: Sequence[Resource], pati
     """
     async with pool.acquire() as connection:
         late = await webhooks.overdue(connection, timedelta(seconds=patience))
-    if failures := await questions.ask(pool, (partial(give_up, pool, workos, resources, entry) for entry in late)):
-        raise failures[0]
+    asking = [
+        Question(tuple(about(resources, entry)), partial(give_up, pool, workos, resources, entry)) for entry in late
+    ]
+    if failures := await questions.ask(pool, workos, asking):
+        raise failures[0][1]
     return len(late)
 
 

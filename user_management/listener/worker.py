@@ -14,6 +14,7 @@ from user_management.db.session import Pool, Unreachable
 from user_management.errors import Conflict, UserManagementError, Wait
 from user_management.listener.backoff import INITIAL, Backoff
 from user_management.listener.doubt import Doubt
+from user_management.listener.patience import Patience
 from user_management.mirror.engine.resource import Resource
 from user_management.services.workos.client import WorkOS
 from user_management.telemetry import metrics
@@ -64,6 +65,7 @@ class Listener:
     """The URL of the database where webhooks are heard of; none are expected without it."""
     woken: asyncio.Event = field(default_factory=asyncio.Event)
     doubt: Doubt = field(default_factory=Doubt)
+    patience: Patience = field(default_factory=Patience)
     one_by_one: float = float("-inf")
     """When WorkOS last refused to be asked for what follows a moment, by `time.monotonic`."""
 

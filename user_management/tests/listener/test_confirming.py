@@ -1,15 +1,18 @@
 """The last of a backfill, where WorkOS answers one question oddly."""
 
 from contextlib import nullcontext
-from datetime import UTC, datetime, timedelta
-from functools import partial
 
+import httpx
 import pytest
 
 from user_management.db.session import Pool, transaction
-from user_management.listener import backfills, confirming, questions
-from user_management.listener.backfills import Phase
+from user_management.listener import backfills, patience, questions
+from user_management.listener.backfills import Backfill, Phase
+from user_management.listener.patience import PATIENCE, ROUNDS, Patience
+from user_management.listener.questions import Question
 from user_management.listener.worker import Listener
+from user_management.mirror import connections, groups, users
+from user_management.mirror.engine.resource import Resource
 from user_management.services.workos.errors import BadAnswer, WorkOSUnavailable
 from user_management.tests.support import copies
 from user_management.tests.support.local_workos import LocalWorkOS
@@ -29,9 +32,24 @@ async def gone(filled: Listener, local: LocalWorkOS) -> list[str]:
     return found
 
 
+@pytest.fixture
+def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Whatever fails once has failed for long."""
+    monkeypatch.setattr(patience, "PATIENCE", 0.0)
+    monkeypatch.setattr(patience, "ROUNDS", 1)
+
+
 async def alive(pool: Pool) -> set[str]:
     """The users that the copy holds."""
     return set(await copies.live(pool, "users"))
+
+
+async def latest(pool: Pool) -> Backfill:
+    """The newest run."""
+    async with pool.acquire() as connection:
+        run = await backfills.latest(connection)
+    assert run is not None
+    return run
 
 
 @pytest.mark.parametrize(("status", "failure"), [(301, BadAnswer), (500, WorkOSUnavailable)])
@@ -44,51 +62,134 @@ async def test_one_odd_answer_keeps_no_other_question_waiting(
         await copies.fill(filled)
     assert (await alive(filled.pool)).intersection(gone) == {gone[0]}
     refusing.refusal = lambda _request: 0
-    await copies.fill(filled)
+    await copies.confirm(filled)
     assert (await alive(filled.pool)).isdisjoint(gone)
 
 
+@pytest.mark.usefixtures("impatient")
 async def test_a_run_ends_without_what_is_answered_oddly_for_long(
-    filled: Listener, gone: list[str], refusing: Refusing, monkeypatch: pytest.MonkeyPatch
+    filled: Listener, gone: list[str], refusing: Refusing
 ) -> None:
     """One object must not keep a copy from being complete; it stays as it was, and the run says so."""
     refusing.refusal = lambda request: 301 if gone[0] in request.url.path else 0
-    monkeypatch.setattr(confirming, "PATIENCE", timedelta(seconds=-1))
     await copies.fill(filled)
-    async with filled.pool.acquire() as connection:
-        run = await backfills.latest(connection)
-    assert run is not None
+    run = await latest(filled.pool)
     assert (run.phase, "does not answer" in run.note) == (Phase.DONE, True)
     assert (await alive(filled.pool)).intersection(gone) == {gone[0]}
 
 
-@pytest.mark.parametrize(("asking", "drained", "ends"), [(61, 0, True), (59, 0, False), (61, 2, False)])
-async def test_a_run_is_patient_while_workos_as_a_whole_is_odd(
-    filled: Listener, gone: list[str], *, asking: int, drained: int, ends: bool
+async def test_one_failure_ends_no_run_however_old(filled: Listener, gone: list[str], refusing: Refusing) -> None:
+    """A listener that was stopped for hours in the midst of it asks again, as if it had just begun."""
+    failing = [gone[0]]
+    refusing.refusal = lambda request: 502 if failing and failing[0] in request.url.path else 0
+    with pytest.raises(WorkOSUnavailable):
+        await copies.fill(filled)
+    await filled.pool.execute("UPDATE backfills SET followed_at = followed_at - interval '2 hours' WHERE unfinished")
+    filled.patience = Patience()
+    with pytest.raises(WorkOSUnavailable):
+        await copies.confirm(filled)
+    failing.clear()
+    await copies.confirm(filled)
+    assert (await alive(filled.pool)).isdisjoint(gone)
+
+
+@pytest.mark.usefixtures("impatient")
+async def test_a_run_waits_while_workos_answers_for_none_of_a_kind(
+    filled: Listener, gone: list[str], refusing: Refusing
 ) -> None:
-    """It gives up after an hour, and only while the feed is followed."""
-    assert gone
-    moments = [datetime.now(UTC) - timedelta(minutes=one) for one in (asking, drained)]
-    await filled.pool.execute("UPDATE backfills SET followed_at = $1 WHERE unfinished", moments[0])
-    await filled.pool.execute("UPDATE cursor SET drained_at = $1", moments[1])
-    async with filled.pool.acquire() as connection:
-        run = await backfills.unfinished(connection)
-    assert run is not None
-    assert await confirming.hopeless(filled.pool, run) is ends
+    """However long: that is an outage, though lists and feed go on, and says nothing of those who may be gone."""
+    refusing.refusal = lambda request: 503 if request.url.path.startswith("/user_management/users/") else 0
+    for trying in (copies.fill, copies.confirm):
+        with pytest.raises(WorkOSUnavailable):
+            await trying(filled)
+    assert (await latest(filled.pool)).phase is Phase.CONFIRMING
+    refusing.refusal = lambda _request: 0
+    await copies.confirm(filled)
+    assert (await alive(filled.pool)).isdisjoint(gone)
 
 
-@pytest.mark.parametrize(("drained", "enough"), [(2, questions.OUTAGE), (0, 100)])
-async def test_where_workos_answers_nothing_it_is_not_asked_for_everything(
-    filled: Listener, drained: int, enough: int
-) -> None:
-    """Ten failures in a row are an outage, unless the feed is followed: then it is the objects that are odd."""
-    asked: list[int] = []
+async def test_what_was_answered_is_not_asked_again(filled: Listener, local: LocalWorkOS, refusing: Refusing) -> None:
+    """The next round asks for what failed only, or a run would have to wait for one in which nothing fails."""
+    hidden, asked = local.app.state.store.users.ids[:3], list[str]()
+    del local.app.state.store.users.ids[:3]
 
-    async def question(number: int) -> None:
-        asked.append(number)
+    def refusal(request: httpx.Request) -> int:
+        asked.extend(key for key in hidden if request.url.path.endswith(key))
+        return 500 if request.url.path.endswith(hidden[0]) else 0
+
+    refusing.refusal = refusal
+    async with transaction(filled.pool) as connection:
+        await backfills.request(connection, filled.resources[0].name)
+    for trying in (copies.fill, copies.confirm):
+        with pytest.raises(WorkOSUnavailable):
+            await trying(filled)
+    assert sorted(asked) == sorted([hidden[0], *hidden])
+
+
+def about(key: str) -> Question:
+    """A question about a user."""
+
+    async def ask() -> None:
         raise WorkOSUnavailable("down")
 
-    await filled.pool.execute("UPDATE cursor SET drained_at = clock_timestamp() - make_interval(mins => $1)", drained)
-    with pytest.raises(WorkOSUnavailable) if enough < 100 else nullcontext():
-        await questions.ask(filled.pool, (partial(question, number) for number in range(100)))
+    return Question(((users.resource, key),), ask)
+
+
+@pytest.mark.parametrize(
+    ("rounds", "last", "over"),
+    [(1, PATIENCE, False), (ROUNDS - 1, PATIENCE, False), (ROUNDS, PATIENCE - 1, False), (ROUNDS, PATIENCE, True)],
+)
+def test_patience_is_an_hour_of_several_rounds(rounds: int, last: float, *, over: bool) -> None:
+    """Since an object first went unanswered, by one process; each new one that does so has an hour of its own."""
+    asking, other = patience_with(rounds - 1), about("other")
+    [one] = asking.left(1, [about("one")])
+    assert asking.over([one], [one], last) is over
+    assert asking.over([one, other], [one, other], last) is False
+
+
+def patience_with(rounds: int) -> Patience:
+    """A run's patience after so many rounds in which one object went unanswered."""
+    made, one = Patience(run=1), about("one")
+    for number in range(rounds):
+        made.over([one], [one], float(number))
+    return made
+
+
+def test_patience_is_forgotten_with_its_run() -> None:
+    """The next one asks for everything, and waits an hour again."""
+    asking, one = patience_with(ROUNDS), about("one")
+    asking.over([one], [], PATIENCE)
+    assert asking.left(1, [one]) == []
+    assert asking.left(2, [one]) == [one]
+    assert asking.over([one], [one], 2 * PATIENCE) is False
+
+
+@pytest.mark.parametrize(("status", "enough"), [(0, 100), (503, questions.OUTAGE)])
+async def test_where_workos_answers_nothing_it_is_not_asked_for_everything(
+    filled: Listener, refusing: Refusing, status: int, enough: int
+) -> None:
+    """Ten failures in a row are an outage, unless others of the kind are answered for: then these ten are odd."""
+    asked: list[str] = []
+
+    async def ask() -> None:
+        asked.append("odd")
+        raise WorkOSUnavailable("down")
+
+    refusing.refusal = lambda _request: status
+    odd = [Question(((users.resource, f"user_{number}"),), ask) for number in range(100)]
+    with pytest.raises(WorkOSUnavailable) if status else nullcontext():
+        await questions.ask(filled.pool, filled.workos, odd)
     assert len(asked) == enough
+
+
+@pytest.mark.parametrize(
+    ("resource", "path"), [(connections.resource, "/connections"), (groups.resource, "/organizations/")]
+)
+@pytest.mark.parametrize(("status", "answers"), [(0, True), (403, True), (500, False)])
+async def test_where_the_copy_holds_no_others_of_a_kind_its_list_or_a_parent_is_asked_for(
+    filled: Listener, refusing: Refusing, resource: Resource, path: str, status: int, *, answers: bool
+) -> None:
+    """Something of the sort must answer, if only that we may not know."""
+    await filled.pool.execute(f"UPDATE {resource.name} SET deleted_at = now()")
+    refusing.refusal = lambda request: status if request.url.path.startswith(path) else 0
+    assert await questions.answers(filled.pool, filled.workos, [resource], []) is answers

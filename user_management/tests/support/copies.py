@@ -126,4 +126,11 @@ async def fill(listener: Listener) -> None:
     await backfill.list_all(listener.pool, listener.workos, listener.resources, run)
     while not await follows(listener.pool):
         await drain(listener)
-    assert await backfill.run(listener.pool, listener.workos, listener.resources, max_deletions=100)
+    await confirm(listener)
+
+
+async def confirm(listener: Listener) -> None:
+    """Take a run that has listed everything to its end."""
+    assert await backfill.run(
+        listener.pool, listener.workos, listener.resources, max_deletions=100, patience=listener.patience
+    )
