@@ -15,7 +15,7 @@ from typing import Any
 import structlog
 
 from user_management.db.session import Connection, Pool, transaction
-from user_management.errors import NotFound
+from user_management.errors import Fix, NotFound
 from user_management.journal import checkpoints, entries, erasures
 from user_management.journal import cursor as cursors
 from user_management.journal.blotting import tokens
@@ -39,6 +39,10 @@ AHEAD = 10
 
 GLANCE = 0.2
 """Seconds between looks at whether the tail has reached the end."""
+
+
+class CutShort(Fix):
+    """WorkOS shows a list only up to a place, from wherever it is begun."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,15 +100,15 @@ async def list_all(pool: Pool, workos: WorkOS, resources: Sequence[Resource], ru
 async def list_one(
     pool: Pool, workos: WorkOS, resources: Sequence[Resource], resource: Resource, run: Backfill
 ) -> Backfill:
-    """List one resource from where the run stands. One that our key may not list is left out, unless it is essential.
+    """List one resource from where the run stands. One that WorkOS does not list to its end is left out, and told of.
 
-    Nothing is said of its objects then: none is taken to be gone.
+    Nothing is said of its objects then: none is taken to be gone. What is essential is never left out.
     """
     try:
         async with aclosing(ahead(walk(pool, workos, resource, Place(run.partition, run.after)))) as batches:
             async for batch in batches:
                 run = await commit(pool, workos, resources, resource, run, batch)
-    except (NotAllowed, Refused) as refused:
+    except (NotAllowed, Refused, CutShort) as refused:
         if resource.listing.essential:
             raise
         log.error("backfill.left_out", resource=resource.name, error=str(refused))  # noqa: TRY400  it is told whole
@@ -130,14 +134,14 @@ async def reread(connection: Connection) -> Backfill:
 
 async def walk(pool: Pool, workos: WorkOS, resource: Resource, place: Place) -> AsyncGenerator[Step, None]:
     """The pages of one resource from a place on."""
-    listing = resource.listing
+    listing, refused = resource.listing, set[Place]()
     following: Place | None = place
     if listing.per and not place.partition:
         following = await next_partition(pool, listing.per, "")
     while following is not None:
         place = following
         asked_at, head = datetime.now(UTC), await head_of(pool)
-        page, place = await listed(pool, workos, resource, place)
+        page, place = await listed(pool, workos, resource, place, refused)
         if page.after:
             following = Place(place.partition, page.after)
         else:
@@ -152,19 +156,24 @@ async def head_of(pool: Pool) -> int:
         return (await checkpoints.read(connection)).get(checkpoints.HEAD, 0)
 
 
-async def listed(pool: Pool, workos: WorkOS, resource: Resource, place: Place) -> tuple[objects.Page, Place]:
+async def listed(
+    pool: Pool, workos: WorkOS, resource: Resource, place: Place, refused: set[Place]
+) -> tuple[objects.Page, Place]:
     """The page at a place. A partition whose parent is gone is empty; a refused cursor starts its list again.
 
-    With which number WorkOS refuses either, nothing says.
+    With which number WorkOS refuses either, nothing says. A list that leads to a `refused` place again ends there.
     """
     try:
         return await page_at(pool, workos, resource, place), place
-    except (NotFound, Refused) as refused:
-        if await listings.ended(pool, workos, resource, place.partition, refused):
+    except (NotFound, Refused) as refusal:
+        if await listings.ended(pool, workos, resource, place.partition, refusal):
             return objects.Page([], None), place
         if not place.after:
             raise
-        log.warning("backfill.cursor_refused", resource=resource.name, after=place.after, error=str(refused))
+        if place in refused:
+            raise CutShort(f"{refusal} (the list of {resource.name} behind {place.after}, once more)") from refusal
+        log.warning("backfill.cursor_refused", resource=resource.name, after=place.after, error=str(refusal))
+        refused.add(place)
         start = Place(place.partition)
         return await page_at(pool, workos, resource, start), start
 

@@ -3,6 +3,7 @@
 import asyncio
 from typing import Any
 
+import httpx
 import pytest
 
 from user_management.db.session import Pool, transaction
@@ -11,6 +12,7 @@ from user_management.listener import backfill, backfills, listings, start
 from user_management.listener.backfills import Backfill
 from user_management.listener.worker import Listener
 from user_management.mirror.engine import catalog
+from user_management.services.workos import objects
 from user_management.services.workos.errors import WorkOSUnavailable
 from user_management.tests.support import copies
 from user_management.tests.support.local_workos import LocalWorkOS
@@ -173,6 +175,40 @@ async def test_a_list_cursor_is_refused_with_whatever_number(filled: Listener, r
     await filled.pool.execute("UPDATE backfills SET resource = 'users', after = 'user_unknown' WHERE unfinished")
     refusing.refusal = lambda request: status if request.url.params.get("after") == "user_unknown" else 0
     assert (await run(filled)).phase is backfills.Phase.DONE
+
+
+async def test_a_list_that_never_gets_past_a_place_ends_with_the_refusal(
+    filled: Listener, refusing: Refusing, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It is begun again once, and not for ever: the daemon waits before it tries anew."""
+    monkeypatch.setattr(objects, "LIMIT", 1)
+    asked: list[str] = []
+    refusing.refusal = lambda request: refused_behind(request, "/user_management/users", asked)
+    await ask(filled)
+    with pytest.raises(backfill.CutShort, match=r"400: .* behind user_"):
+        await run(filled)
+    assert [bool(after) for after in asked] == [False, True, False, True]
+
+
+async def test_a_family_that_is_listed_in_part_is_left_out_and_loses_nothing(
+    filled: Listener, refusing: Refusing, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It must not keep everything else from being complete; whatever it is asked about, WorkOS is asked."""
+    monkeypatch.setattr(objects, "LIMIT", 1)
+    before = await copies.live(filled.pool, "invitations")
+    refusing.refusal = lambda request: refused_behind(request, "/user_management/invitations", [])
+    await ask(filled)
+    done = await run(filled)
+    assert (done.phase, done.left_out, done.absent) == (backfills.Phase.DONE, ("invitations",), 0)
+    assert (await copies.live(filled.pool, "invitations"), len(before) > 1) == (before, True)
+
+
+def refused_behind(request: httpx.Request, path: str, asked: list[str]) -> int:
+    """The refusal of whatever is behind the first page of a list; notes what that list is asked for."""
+    if request.url.path != path:
+        return 0
+    asked.append(request.url.params.get("after", ""))
+    return 400 if asked[-1] else 0
 
 
 @pytest.mark.parametrize("status", [400, 404, 422])
