@@ -50,12 +50,62 @@ async def fold_all(
     return folds
 
 
+async def fold_some(
+    connection: Connection,
+    resources: Sequence[Resource],
+    entries: Sequence[Entry],
+    tables: Mapping[str, str] | None = None,
+) -> tuple[int, dict[Resource, Folded]]:
+    """Fold a run, or as much of it as may be folded as one, with the ends of whatever ends with what was buried.
+
+    The number of entries folded, from the first on. They are to be written before the next are folded.
+    """
+    folds = await fold_all(connection, resources, entries, tables)
+    count = foldable(resources, entries, folds)
+    if count < len(entries):
+        folds = await fold_all(connection, resources, entries[:count], tables)
+    bereave(resources, folds)
+    return count, folds
+
+
+def foldable(resources: Sequence[Resource], entries: Sequence[Entry], folds: Mapping[Resource, Folded]) -> int:
+    """How many entries may be folded as one: those before something is told of the children of what was buried."""
+    burials = {one.name: min(at for at, _ in folded.buried.values()) for one, folded in folds.items() if folded.buried}
+    told = [
+        (type_, burials[parent]) for parent in burials for one in children(resources, parent) for type_ in one.verbs
+    ]
+    since = {type_: min(at for other, at in told if other == type_) for type_, _ in told}
+    late = (number for number, entry in enumerate(entries) if entry.position > since.get(entry.type, entry.position))
+    return next(late, len(entries))
+
+
+def children(resources: Sequence[Resource], parent: str) -> list[Resource]:
+    """The resources whose rows end with those of another."""
+    return [
+        one for one in resources if any(cascade.parent == parent and not cascade.through for cascade in one.cascades)
+    ]
+
+
+def bereave(resources: Sequence[Resource], folds: dict[Resource, Folded]) -> None:
+    """End the children of what was buried with it: when its parent ended, nothing told that they were its children."""
+    for parent, folded in list(folds.items()):
+        for child in children(resources, parent.name) if folded.buried else ():
+            ended = folds.setdefault(child, Folded({})).ended
+            for cascade in (one for one in child.cascades if one.parent == parent.name and not one.through):
+                for key, (_, grave) in folded.buried.items():
+                    ended.setdefault((cascade, key), grave)
+
+
 async def apply_all(
     connection: Connection, resources: Sequence[Resource], entries: Sequence[Entry], tables: Mapping[str, str]
 ) -> None:
     """Fold the entries into the stand-ins of the tables."""
     for run in runs(resources, entries):
-        await write_all(connection, await fold_all(connection, resources, run, tables), tables)
+        rest = run
+        while rest:
+            count, folds = await fold_some(connection, resources, rest, tables)
+            await write_all(connection, folds, tables)
+            rest = rest[count:]
 
 
 async def write_all(

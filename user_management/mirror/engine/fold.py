@@ -29,13 +29,17 @@ Graves = dict[tuple[str, str], Grave]
 
 @dataclass(slots=True)
 class Folded:
-    """What a fold decided: rows to write, new or changed, their columns, the parents that ended, and verdicts."""
+    """What a fold decided: rows to write, new or changed, their columns, the parents that ended, and verdicts.
+
+    `buried` are rows that were written under a parent that had ended, each with the entry that wrote it.
+    """
 
     rows: dict[str, Row]
     changed: set[str] = field(default_factory=set)
     new: set[str] = field(default_factory=set)
     columns: dict[str, list[str | None]] = field(default_factory=dict)
     ended: "dict[tuple[Cascade, str], Grave]" = field(default_factory=dict)
+    buried: dict[str, tuple[int, Grave]] = field(default_factory=dict)
     verdicts: dict[int, Verdict] = field(default_factory=dict)
     failures: list[Failure] = field(default_factory=list)
 
@@ -91,13 +95,10 @@ def parents(cascade: Cascade, resource: Resource, entries: Iterable[Entry]) -> l
     return list({value for value in found if usable(value)})
 
 
-def buried(resource: Resource, row: Row, graves: Graves) -> Row:
-    """The row, ended if one of its parents had ended before it was written."""
-    for cascade in resource.cascades:
-        grave = graves.get((cascade.by, str(resource.value(cascade.by, row.body))))
-        if grave is not None and row.deleted_at is None and grave.position < row.position:
-            return replace(row, deleted_at=grave.deleted_at)
-    return row
+def grave_of(resource: Resource, row: Row, graves: Graves) -> Grave | None:
+    """The end of a parent of the row that had ended before it was written."""
+    found = (graves.get((cascade.by, str(resource.value(cascade.by, row.body)))) for cascade in resource.cascades)
+    return next((grave for grave in found if grave is not None and grave.position < row.position), None)
 
 
 def bury(resource: Resource, folded: Folded, graves: Graves) -> None:
@@ -110,6 +111,7 @@ def bury(resource: Resource, folded: Folded, graves: Graves) -> None:
                 row = replace(row, deleted_at=grave.deleted_at, position=max(row.position, grave.position))
                 folded.rows[key] = row
                 folded.columns[key] = resource.column_values(row.body, live=False)
+                folded.buried[key] = (row.position, grave)
 
 
 def end_children(resource: Resource, cascade: Cascade, entry: Entry, folded: Folded, graves: Graves) -> None:
@@ -137,7 +139,10 @@ def write(resource: Resource, verb: Verb, entry: Entry, folded: Folded, graves: 
     old = folded.rows.get(key)
     new, verdict = verb.decide(key, old, entry, data, resource.merge)
     if new is not None and new is not old:
-        new = buried(resource, new, graves)
+        grave = grave_of(resource, new, graves) if new.deleted_at is None else None
+        if grave is not None:
+            new = replace(new, deleted_at=grave.deleted_at)
+            folded.buried.setdefault(key, (entry.position, grave))
         folded.columns[key] = resource.column_values(new.body, live=new.deleted_at is None)
         if old is None:
             folded.new.add(key)

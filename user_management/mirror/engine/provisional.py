@@ -18,7 +18,7 @@ from user_management.journal import checkpoints, erasures, webhooks
 from user_management.journal import entries as journal
 from user_management.journal.entries import Entry, Lane, Verdict
 from user_management.mirror.engine import catalog, store
-from user_management.mirror.engine.apply import Unstorable, fold_all, name, runs
+from user_management.mirror.engine.apply import Unstorable, fold_some, name, runs
 from user_management.mirror.engine.fold import Folded
 from user_management.mirror.engine.resource import SHARED_COLUMNS, Resource
 
@@ -128,10 +128,14 @@ async def lay_together(
 ) -> None:
     """Fold webhooks over the tables, run by run."""
     for run in runs(resources, entries):
-        for resource, folded in (await fold_all(connection, resources, run, tables)).items():
-            if tables is None:
-                await keep(connection, resource, folded)
-            await store.write(connection, resource, folded, name(resource, tables), tables)
+        rest = run
+        while rest:
+            count, folds = await fold_some(connection, resources, rest, tables)
+            for resource, folded in folds.items():
+                if tables is None:
+                    await keep(connection, resource, folded)
+                await store.write(connection, resource, folded, name(resource, tables), tables)
+            rest = rest[count:]
 
 
 async def keep(connection: Connection, resource: Resource, folded: Folded) -> None:

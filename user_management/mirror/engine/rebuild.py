@@ -8,14 +8,16 @@ from typing import TypeVar
 from user_management.db.session import Connection, Pool
 from user_management.journal import checkpoints, entries, erasures, webhooks
 from user_management.journal.entries import Entry
-from user_management.mirror.engine import provisional, store
+from user_management.mirror.engine import catalog, provisional, store
 from user_management.mirror.engine.apply import Unstorable, apply_all
 from user_management.mirror.engine.resource import SHARED_COLUMNS, Resource
+from user_management.mirror.engine.verbs import Verb, tombstone, unlink
 
 T = TypeVar("T")
 
 PATIENCE = 24 * 3600.0
 """Seconds that comparing and swapping a very large table may take."""
+ENDS = (tombstone, unlink)
 ATTEMPTS = 3
 """Times the journal is folded without holding anybody up, should people be erased meanwhile; then all have to wait."""
 
@@ -166,6 +168,7 @@ async def folded(
                     await prepare(connection, resources)
                 async for _ in catch_up(connection, resources, after=head, until=last):
                     pass
+                await end_orphans(connection, resources)
                 async with laid_alike(connection, resources, swap=swap):
                     for resource in resources:
                         yield await judge(connection, resource)
@@ -179,6 +182,23 @@ async def freely(connection: Connection, resources: Sequence[Resource]) -> Async
     async for position in catch_up(connection, resources, after=0, until=head):
         yield Progress(position, head)
     yield Progress(head, head)
+
+
+async def end_orphans(connection: Connection, resources: Sequence[Resource]) -> None:
+    """End what ended with a parent that is not rebuilt and was born under an end: no event of theirs tells of that."""
+    alone = [(one, cascade) for one in resources for cascade in one.cascades if not cascade.through]
+    for resource, cascade in alone:
+        parent = catalog.by_name(cascade.parent)
+        if parent is None or parent in resources:
+            continue
+        words = [type_ for type_, verb in parent.verbs.items() if isinstance(verb, Verb) and verb not in ENDS]
+        await connection.execute(
+            f"UPDATE {beside(resource)} child SET deleted_at = confirmed.deleted_at "
+            f"FROM {provisional.confirmed_ends(parent.name)} JOIN journal USING (position) "
+            f"WHERE child.{cascade.by} = confirmed.id AND child.deleted_at IS NULL "
+            "AND confirmed.deleted_at IS NOT NULL AND journal.type = ANY($1::text[])",
+            words, timeout=PATIENCE,
+        )  # fmt: skip
 
 
 @asynccontextmanager

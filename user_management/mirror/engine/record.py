@@ -12,7 +12,7 @@ from user_management.journal import entries as journal
 from user_management.journal.entries import EVENT_LANES, Entry, Lane, Verdict
 from user_management.journal.failures import Failure
 from user_management.mirror.engine import provisional
-from user_management.mirror.engine.apply import Unstorable, fold_all, runs, write_all
+from user_management.mirror.engine.apply import Unstorable, fold_some, runs, write_all
 from user_management.mirror.engine.fold import Folded
 from user_management.mirror.engine.resource import Resource
 from user_management.telemetry import metrics, spans
@@ -94,24 +94,29 @@ async def record_together(connection: Connection, audience: Audience, entries: S
     """Append and apply entries, as many at once as may be folded as one."""
     done = Recorded((), head)
     for run in runs(audience.current, entries):
-        done = done.and_then(await record_run(connection, audience, run, done.head))
+        rest = run
+        while rest:
+            count, one = await record_some(connection, audience, rest, done.head)
+            done, rest = done.and_then(one), rest[count:]
     return done
 
 
-async def record_run(connection: Connection, audience: Audience, entries: Sequence[Entry], head: int) -> Recorded:
-    """Append and apply entries with one statement for each table."""
+async def record_some(
+    connection: Connection, audience: Audience, entries: Sequence[Entry], head: int
+) -> tuple[int, Recorded]:
+    """Append and apply as many entries as may be folded as one, and how many: one statement for each table."""
     with spans.step("fold", {"user_management.entries": len(entries)}):
-        folds = await fold_all(connection, audience.current, journal.number(entries, after=head))
-        kept = [entry for entry in judged(entries, folds) if worth_keeping(entry, audience)]
-        if len(kept) < len(entries):
-            folds = await fold_all(connection, audience.current, journal.number(kept, after=head))
+        count, folds = await fold_some(connection, audience.current, journal.number(entries, after=head))
+        kept = [entry for entry in judged(entries[:count], folds) if worth_keeping(entry, audience)]
+        if len(kept) < count:
+            _, folds = await fold_some(connection, audience.current, journal.number(kept, after=head))
     if kept:
         with spans.step("journal", {"user_management.entries": len(kept)}):
             await journal.append(connection, kept)
         await write_all(connection, folds)
         await checkpoints.move(connection, old=head, new=head + len(kept))
     failed = tuple(failure for folded in folds.values() for failure in folded.failures)
-    return Recorded(tuple(kept), head + len(kept), failed)
+    return count, Recorded(tuple(kept), head + len(kept), failed)
 
 
 async def record_singly(connection: Connection, audience: Audience, entries: Sequence[Entry], head: int) -> Recorded:

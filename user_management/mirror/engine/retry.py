@@ -8,7 +8,7 @@ from user_management.journal import checkpoints, entries, failures, rereads
 from user_management.journal.entries import Entry
 from user_management.journal.failures import Failure, NoSuchFailure, Parked
 from user_management.mirror.engine import catalog, fold, provisional, store
-from user_management.mirror.engine.apply import Unstorable, fold_all, write_all
+from user_management.mirror.engine.apply import Unstorable, bereave, fold_all, write_all
 from user_management.mirror.engine.resource import Resource
 
 
@@ -58,12 +58,13 @@ async def retry_for(connection: Connection, entry: Entry, name: str) -> list[Fai
 async def apply(connection: Connection, entry: Entry, resource: Resource) -> list[Failure]:
     """Fold and write one entry; the failure, if it cannot be applied or PostgreSQL refuses it.
 
-    Whose parent has ended since it was parked ends with that, as it would have.
+    Whose parent has ended since it was parked ends with that, as it would have, and so do its own children.
     """
     folds = await fold_all(connection, [resource], [entry])
     graves = await store.graves(connection, resource, [entry], {})
     for folded in folds.values():
         fold.bury(resource, folded, graves)
+    bereave(catalog.resources(), folds)
     failed = [failure for folded in folds.values() for failure in folded.failures]
     if failed:
         return failed
