@@ -1,7 +1,7 @@
 """`user-management verify`: the copy held against WorkOS, or against its own journal."""
 
 import re
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import asdict, dataclass
 from typing import Annotated, Any, Final
 
@@ -88,7 +88,7 @@ def verify(  # noqa: PLR0917  typer reads options from parameters, and calls by 
     show(found, as_json=as_json)
     if found.accused:
         raise typer.Exit(edge.DIFFERED)
-    if not found.pages:
+    if found.run.left_out or not found.pages:
         raise typer.Exit(edge.FAILED)
 
 
@@ -109,8 +109,13 @@ async def asked_for(desk: Desk, names: Sequence[str]) -> list[Resource]:
     async with desk.pool.acquire() as connection:
         refused = await backfills.left_out(connection)
     if refused:
-        edge.err.print(f"Not compared, for WorkOS refuses to list them: {', '.join(sorted(refused))}.", style="yellow")
+        edge.err.print(not_compared(refused), style="yellow")
     return [one for one in named([]) if one.listing.wanted and one.name not in refused]
+
+
+def not_compared(names: Iterable[str]) -> str:
+    """What is said of resources that WorkOS does not let us list."""
+    return f"Not compared, for WorkOS refuses to list them: {', '.join(sorted(names))}."
 
 
 def fraction(share: str) -> float:
@@ -214,7 +219,12 @@ def planned(plans: Sequence[Plan]) -> Table:
 
 
 def show(found: Found, *, as_json: bool) -> None:
-    """Say what a run came to."""
+    """Say what a run came to; what it could not compare on stderr."""
+    left_out = found.run.left_out
+    if left_out:
+        edge.err.print(
+            f"{not_compared(left_out)} See `backfill`, which leaves out what is to be done without.", style="red"
+        )
     if as_json:
         edge.print_json(as_data(found))
         return
@@ -223,7 +233,8 @@ def show(found: Found, *, as_json: bool) -> None:
         where = f" ({', '.join(one.keys)})" if one.keys else ""
         said = f"{one.standing}: {one.resource} {one.object_id}{where} {one.repair}".rstrip()
         edge.out.print(said, markup=False, soft_wrap=True)
-    whole = "" if found.run.share >= 1 else f" in the {found.objects:,} objects that were compared"
+    partly = bool(left_out) or found.run.share < 1
+    whole = f" in the {found.objects:,} objects that were compared" if partly else ""
     moving = sum(counts.get(Standing.IN_FLIGHT.value, 0) for counts in found.counts.values())
     if moving:
         edge.out.print(f"{moving:,} changed whenever they were looked at and were not judged: verify them again.")
@@ -250,6 +261,7 @@ def as_data(found: Found) -> dict[str, Any]:
         "id": run.id,
         "share": run.share,
         "compared": {"pages": len(found.pages), "objects": found.objects},
+        "left_out": run.left_out,
         "started_at": run.started_at,
         "finished_at": run.finished_at,
         "head_before": run.head_before,

@@ -42,6 +42,7 @@ class VerificationRow(Base):
     steps: Mapped[int] = mapped_column(Integer, server_default="0")
     started_at: Mapped[Timestamp] = mapped_column(server_default=func.now())
     finished_at: Mapped[Timestamp | None]
+    left_out: Mapped[list[str]] = mapped_column(ARRAY(Text), server_default="{}")
 
 
 class VerifiedRow(Base):
@@ -105,6 +106,8 @@ class Verification:
     steps: int
     started_at: datetime
     finished_at: datetime | None
+    left_out: tuple[str, ...] = ()
+    """Those of its resources that WorkOS turned out not to let us list: nothing is proven of them."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -139,7 +142,8 @@ def of_row(row: Any) -> Verification | None:
         return None
     fields = dict(row)
     key = Key(fields.pop("reached_at"), fields.pop("reached_id"))
-    return Verification(**{**fields, "resources": tuple(fields["resources"]), "reached": key})
+    names = {name: tuple(fields[name]) for name in ("resources", "left_out")}
+    return Verification(**{**fields, **names, "reached": key})
 
 
 async def unfinished(connection: Connection, kind: str) -> Verification | None:
@@ -167,14 +171,24 @@ async def begin(connection: Connection, kind: str, resources: Sequence[str], sha
     return run
 
 
-async def place(connection: Connection, run: Verification, at: tuple[str, str, Key]) -> Verification:
-    """Put a run that has just begun to where it starts."""
+async def place(
+    connection: Connection, run: Verification, at: tuple[str, str, Key], left_out: Sequence[str] = ()
+) -> Verification:
+    """Put a run to where it begins, or goes on behind resources that it has to leave out."""
     resource, partition, reached = at
     row = await connection.fetchrow(
-        "UPDATE verifications SET resource = $2, partition = $3, reached_at = $4, reached_id = $5 WHERE id = $1 "
-        "RETURNING *", run.id, resource, partition, reached.at, reached.id,
+        "UPDATE verifications SET resource = $3, partition = $4, reached_at = $5, reached_id = $6, "
+        "left_out = left_out || $7::text[] WHERE id = $1 AND steps = $2 AND finished_at IS NULL RETURNING *",
+        run.id, run.steps, resource, partition, reached.at, reached.id, list(left_out),
     )  # fmt: skip
-    return of_row(row) or run
+    return standing(of_row(row), run)
+
+
+def standing(moved: Verification | None, run: Verification) -> Verification:
+    """A run as it stands after a step; `VerificationMoved` if it stood elsewhere before."""
+    if moved is None:
+        raise VerificationMoved(f"verification {run.id} is no longer at step {run.steps}")
+    return moved
 
 
 async def step(
@@ -182,17 +196,14 @@ async def step(
 ) -> Verification:
     """Keep a compared page with what was found, and move the run from where it stood to the next place."""
     resource, partition, reached = place
-    moved = of_row(
-        await connection.fetchrow(
-            """
-            UPDATE verifications SET resource = $3, partition = $4, reached_at = $5, reached_id = $6, steps = steps + 1
-            WHERE id = $1 AND steps = $2 AND finished_at IS NULL RETURNING *
-            """,
-            run.id, run.steps, resource, partition, reached.at, reached.id,
-        )
+    row = await connection.fetchrow(
+        """
+        UPDATE verifications SET resource = $3, partition = $4, reached_at = $5, reached_id = $6, steps = steps + 1
+        WHERE id = $1 AND steps = $2 AND finished_at IS NULL RETURNING *
+        """,
+        run.id, run.steps, resource, partition, reached.at, reached.id,
     )  # fmt: skip
-    if moved is None:
-        raise VerificationMoved(f"verification {run.id} is no longer at step {run.steps}")
+    moved = standing(of_row(row), run)
     end = page.end or Key()
     await connection.execute(
         """
@@ -216,6 +227,7 @@ async def step(
 
 async def finish(connection: Connection, run: Verification) -> Verification:
     """Close a run at the journal's head. Older ones of its kind go, but for a whole one of something it left out."""
+    compared = set(run.resources).difference(run.left_out)
     row = await connection.fetchrow(
         "UPDATE verifications SET finished_at = now(), head_after = "
         "(SELECT position FROM checkpoints WHERE name = 'journal') WHERE id = $1 AND finished_at IS NULL RETURNING *",
@@ -226,8 +238,9 @@ async def finish(connection: Connection, run: Verification) -> Verification:
         raise VerificationMoved(f"verification {run.id} was given up for another one")
     await connection.execute(
         "DELETE FROM verifications WHERE kind = $1 AND id < $2 "
-        "AND (share < 1 OR ($3 >= 1 AND resources <@ $4::text[]))",
-        run.kind, run.id, run.share, list(run.resources),
+        "AND (share < 1 OR ($3 >= 1 AND NOT EXISTS (SELECT FROM unnest(resources) name "
+        "WHERE name <> ALL (left_out) AND name <> ALL ($4::text[]))))",
+        run.kind, run.id, run.share, list(compared),
     )  # fmt: skip
     for table in ("verified", "findings"):
         await connection.execute(
@@ -285,14 +298,14 @@ async def oldest(connection: Connection, resource: str) -> datetime | None:
     whole = of_row(
         await connection.fetchrow(
             "SELECT * FROM verifications WHERE finished_at IS NOT NULL AND share >= 1 AND $1 = ANY(resources) "
-            "ORDER BY id DESC LIMIT 1",
+            "AND $1 <> ALL(left_out) ORDER BY id DESC LIMIT 1",
             resource,
         )
     )
     if whole is None:
         return None
     now = await unfinished(connection, ROLLING)
-    newer = now is not None and now.id > whole.id and resource in now.resources
+    newer = now is not None and now.id > whole.id and resource in set(now.resources).difference(now.left_out)
     place = reached_in(now, resource) if newer and now is not None else BEGINNING
     found: datetime | None = await connection.fetchval(
         """

@@ -14,6 +14,8 @@ from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
+import structlog
+
 from user_management.db.session import Connection, Pool
 from user_management.errors import NotFound, Wait
 from user_management.journal import cursor as cursors
@@ -28,7 +30,9 @@ from user_management.mirror.engine.resource import Resource
 from user_management.mirror.engine.verbs import Row
 from user_management.services.workos import objects
 from user_management.services.workos.client import WorkOS
-from user_management.services.workos.errors import BadAnswer, Refused
+from user_management.services.workos.errors import BadAnswer, NotAllowed, Refused
+
+log = structlog.get_logger(__name__)
 
 HOLD_BACK = 10.0
 """Seconds WorkOS may hold an event back before the feed shows it; a poll must begin later than that after a look."""
@@ -99,9 +103,12 @@ def digest(resource: Resource, said: Sequence[dict[str, Any]]) -> str:
 
 
 async def fetch(pool: Pool, workos: WorkOS, segment: Segment) -> objects.Page:
-    """The page behind a segment's key. If the object there is gone, one before it stands in."""
+    """The page behind a segment's key. If the object there is gone, one before it stands in.
+
+    WorkOS's refusal of the last that is tried is raised.
+    """
     resource, after = segment.resource, segment.begin.id
-    for _ in range(STONES):
+    for tried in range(1, STONES + 1):
         try:
             async with pool.acquire() as connection:
                 at = await listings.address(connection, resource, segment.partition)
@@ -111,7 +118,7 @@ async def fetch(pool: Pool, workos: WorkOS, segment: Segment) -> objects.Page:
         except (NotFound, Refused) as refused:
             if await listings.ended(pool, workos, resource, segment.partition, refused):
                 return objects.Page([], None)  # the partition's parent is gone, and with it everything in it
-            if not after:
+            if not after or tried == STONES:
                 raise
         else:
             if not after or not page.objects or behind(max_key(resource, page.objects), segment.begin):
@@ -224,11 +231,19 @@ class Judged:
 
 
 async def again(pool: Pool, workos: WorkOS, suspect: Suspect) -> Judged:
-    """Look at a suspect a second time, on both sides, and judge it; not one that WorkOS cannot be asked for."""
+    """Look at a suspect a second time, on both sides, and judge it; not one that WorkOS cannot be asked for.
+
+    Nor one that it refuses to show, unless nothing goes without it.
+    """
     try:
         told = suspect.said or (suspect.row.body if suspect.row else {})
         found = await listings.get(pool, workos, suspect.resource, suspect.id, told)
     except listings.Unaskable:
+        return Judged(Standing.IN_FLIGHT, (), suspect)
+    except (NotAllowed, Refused) as refused:
+        if suspect.resource.listing.essential:
+            raise
+        log.warning("verify.unconfirmed", resource=suspect.resource.name, id=suspect.id, error=str(refused))
         return Judged(Standing.IN_FLIGHT, (), suspect)
     async with pool.acquire() as connection:
         said = None if found is None else (await heard(connection, suspect.resource, [found]))[0]

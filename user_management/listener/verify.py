@@ -8,6 +8,8 @@ import hashlib
 from collections.abc import Sequence
 from typing import TypeAlias
 
+import structlog
+
 from user_management.db.session import Connection, Pool, transaction
 from user_management.journal import verifications
 from user_management.journal.verifications import Finding, Key, Page, Verification
@@ -16,7 +18,10 @@ from user_management.listener.suspects import Looked, Segment
 from user_management.mirror.engine.resource import Resource
 from user_management.services.workos import objects
 from user_management.services.workos.client import WorkOS
+from user_management.services.workos.errors import NotAllowed, Refused
 from user_management.telemetry import metrics
+
+log = structlog.get_logger(__name__)
 
 Place: TypeAlias = tuple[str, str, Key]
 """Where a run is: in which resource, in which partition of it, behind which key."""
@@ -43,11 +48,14 @@ async def following(
     """The place behind a page: on in its partition, in the next one, or in the next resource; `END` behind the last."""
     if end is not None:
         return name, partition, end
-    names = [resource.name for resource in resources]
-    resource = resources[names.index(name)]
+    resource = next(one for one in resources if one.name == name)
     follows = await next_partition(connection, resource, partition) if resource.listing.per else None
-    if follows is not None:
-        return name, follows, Key()
+    return (name, follows, Key()) if follows is not None else await beyond(connection, resources, name)
+
+
+async def beyond(connection: Connection, resources: Sequence[Resource], name: str) -> Place:
+    """The place behind all of a resource."""
+    names = [resource.name for resource in resources]
     rest = names[names.index(name) + 1 :]
     return await entrance(connection, resources, rest[0]) if rest else END
 
@@ -58,7 +66,7 @@ async def entrance(connection: Connection, resources: Sequence[Resource], name: 
     if not resource.listing.per:
         return name, "", Key()
     partition = await next_partition(connection, resource, "")
-    return (name, partition, Key()) if partition is not None else await following(connection, resources, name, "", None)
+    return (name, partition, Key()) if partition is not None else await beyond(connection, resources, name)
 
 
 async def next_partition(connection: Connection, resource: Resource, after: str) -> str | None:
@@ -118,19 +126,37 @@ async def begin(pool: Pool, resources: Sequence[Resource], *, kind: str, share: 
 async def advance(
     pool: Pool, workos: WorkOS, resources: Sequence[Resource], run: Verification, *, pages: int, hold_back: float
 ) -> Verification:
-    """Compare up to so many pages more; the run as it then stands, finished when there was nothing left."""
+    """Compare up to so many pages more; the run as it then stands, finished when there was nothing left.
+
+    What WorkOS does not list for us is left out and told of; `NotAllowed` or `Refused` where nothing goes without it.
+    """
     place: Place = run.resource, run.partition, run.reached
-    batch: list[Looked] = []
+    batch, refused = list[Looked](), list[str]()
     while len(batch) < pages:
         async with pool.acquire() as connection:
             segment, place = await chosen(connection, resources, run, place)
         if segment is None:
             break
-        batch.append(await suspects.look(pool, workos, segment))
+        looked = await shown(pool, workos, segment)
         async with pool.acquire() as connection:
-            place = await following(connection, resources, segment.resource.name, segment.partition, batch[-1].end)
+            if looked is None:
+                refused.append(segment.resource.name)
+                place = await beyond(connection, resources, segment.resource.name)
+            else:
+                batch.append(looked)
+                place = await following(connection, resources, segment.resource.name, segment.partition, looked.end)
     run = await keep(pool, resources, run, await suspects.settle(pool, workos, batch, hold_back=hold_back))
-    if place != END:
-        return run
     async with transaction(pool) as connection:
-        return await verifications.finish(connection, run)
+        run = await verifications.place(connection, run, place, refused) if refused else run
+        return await verifications.finish(connection, run) if place == END else run
+
+
+async def shown(pool: Pool, workos: WorkOS, segment: Segment) -> Looked | None:
+    """A page as it was looked at; None if WorkOS refuses to list what others go without."""
+    try:
+        return await suspects.look(pool, workos, segment)
+    except (NotAllowed, Refused) as refused:
+        if segment.resource.listing.essential:
+            raise
+        log.error("verify.left_out", resource=segment.resource.name, error=str(refused))  # noqa: TRY400  it is told whole
+        return None

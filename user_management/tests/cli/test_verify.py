@@ -56,6 +56,17 @@ async def test_what_workos_refuses_to_list_is_not_compared(command: Command, poo
     assert "users" in runs[0]["resources"]
 
 
+async def test_what_workos_refused_on_the_way_is_not_called_proven(command: Command, pool: Pool) -> None:
+    """Also where the run was interrupted since: it is said so, and the status is not that of success."""
+    await pool.execute(
+        "INSERT INTO verifications (kind, resources, share, head_before, resource, left_out) "
+        "VALUES ('asked', '{feature_flags,users}', 1, 0, 'users', '{feature_flags}')"
+    )
+    said = await command.run("verify", "--resume", "--hold-back", "0", status=1)
+    assert "WorkOS refuses to list them: feature_flags." in said
+    assert re.search(r"is what WorkOS says in the \d+ objects that were compared", said)
+
+
 async def test_a_difference_is_told_repaired_and_gone(command: Command, pool: Pool) -> None:
     """Exit 3 while it is there; the plan is shown; afterwards journal and tables are one."""
     sql = (

@@ -3,14 +3,16 @@
 import asyncio
 from dataclasses import replace
 
+import httpx
 import pytest
 
 from user_management.db.session import transaction
-from user_management.journal.verifications import ROLLING
-from user_management.listener import backfill, backfills, listings, rolling, subscription, verify
+from user_management.journal import verifications, watch
+from user_management.journal.verifications import ROLLING, Verification
+from user_management.listener import backfill, backfills, listings, rolling, subscription, suspects, verify
 from user_management.listener.worker import Listener
 from user_management.mirror.engine import catalog
-from user_management.services.workos import event_types
+from user_management.services.workos import event_types, objects
 from user_management.services.workos.errors import NotAllowed, Refused
 from user_management.tests.listener.test_webhooks import announce, overdue
 from user_management.tests.support import copies
@@ -140,13 +142,95 @@ async def test_a_family_that_is_refused_is_not_verified_by_and_by(
 
 async def test_a_list_that_is_missing_is_not_an_empty_one(filled: Listener, refusing: Refusing) -> None:
     """WorkOS answers 404 where a feature is off: a verification does not take what was in the list to be too much."""
-    groups = [one for one in filled.resources if one.name == "groups"]
     refusing.refusal = lambda request: 404 if request.url.path.endswith("/groups") else 0
     async with copies.following(filled):
-        run = await verify.begin(filled.pool, groups, kind=ROLLING, share=1.0)
-        with pytest.raises(Refused):
-            await verify.advance(filled.pool, filled.workos, groups, run, pages=50, hold_back=0.0)
+        run = await compared(filled, {"groups"})
+    assert (run.left_out, run.steps) == (("groups",), 0)
     assert await filled.pool.fetch("SELECT object_id FROM findings") == []
+
+
+async def compared(listener: Listener, names: set[str]) -> Verification:
+    """A whole round of the rolling verification over some resources."""
+    resources = [one for one in listener.resources if one.name in names]
+    run = await verify.begin(listener.pool, resources, kind=ROLLING, share=1.0)
+    while run.finished_at is None:
+        run = await verify.advance(listener.pool, listener.workos, resources, run, pages=2, hold_back=0.0)
+    return run
+
+
+@pytest.mark.parametrize("status", [403, 404])
+async def test_a_family_that_workos_stops_showing_keeps_no_other_from_being_verified(
+    filled: Listener, refusing: Refusing, status: int
+) -> None:
+    """All others are compared, and it is asked for once in a round."""
+    asked: list[str] = []
+    refusing.refusal = lambda request: refused(request, status, "/authorization/permissions", asked)
+    names = {one.name for one in filled.resources if one.listing.wanted}
+    async with copies.following(filled):
+        run = await compared(filled, names)
+    pages = await filled.pool.fetch("SELECT DISTINCT resource FROM verified")
+    assert (run.left_out, {page["resource"] for page in pages}) == (("permissions",), names - {"permissions"})
+    assert len(asked) == 1
+
+
+async def test_a_family_that_workos_lists_only_in_part_is_no_wait_without_end(
+    filled: Listener, local: LocalWorkOS, refusing: Refusing, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Where every place that is tried is refused, it is not the object there that is gone."""
+    monkeypatch.setattr(objects, "LIMIT", suspects.STONES)
+    for number in range(suspects.STONES + 1):
+        await local.call("POST", "/user_management/invitations", {"email": f"{number}@example.com"})
+    await copies.drain(filled)
+    refusing.refusal = lambda request: 400 if request.url.path.endswith("s") and "after" in request.url.params else 0
+    async with copies.following(filled):
+        run = await compared(filled, {"invitations"})
+    assert (run.left_out, run.steps) == (("invitations",), 1)
+
+
+async def test_what_nothing_goes_without_is_not_left_out_of_a_verification(
+    filled: Listener, refusing: Refusing
+) -> None:
+    """Without its users a copy is proven of nothing: that is an error."""
+    refusing.refusal = lambda request: 403 if request.url.path == "/user_management/users" else 0
+    async with copies.following(filled):
+        with pytest.raises(NotAllowed):
+            await compared(filled, {"users"})
+
+
+async def test_a_family_that_cannot_be_compared_grows_older(
+    filled: Listener, refusing: Refusing, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Its last comparison is kept and still counts, for the alarm too; rounds without it do not pile up."""
+    monkeypatch.setattr(watch, "seen", watch.Seen())
+    async with copies.following(filled), filled.pool.acquire() as connection:
+        await compared(filled, {"permissions", "roles"})
+        before = await verifications.oldest_of_all(connection)
+        refusing.refusal = lambda request: 403 if request.url.path == "/authorization/permissions" else 0
+        for _ in range(3):
+            await compared(filled, {"permissions", "roles"})
+        await watch.look(connection, 30.0)
+    now = watch.seen.verified
+    assert (now["permissions"], now["roles"] > before["roles"]) == (before["permissions"], True)
+    assert await filled.pool.fetchval("SELECT count(*) FROM verifications") == 2
+
+
+async def test_a_suspect_that_workos_does_not_show_is_not_judged(filled: Listener, refusing: Refusing) -> None:
+    """It is listed and may not be asked for: whether it is otherwise, or moved, nobody knows."""
+    await filled.pool.execute('UPDATE permissions SET body = (body::jsonb || \'{"name": "X"}\')::json')
+    refusing.refusal = lambda request: 403 if "/authorization/permissions/" in request.url.path else 0
+    async with copies.following(filled):
+        run = await compared(filled, {"permissions"})
+    page = await filled.pool.fetchval("SELECT counts::text FROM verified WHERE verification_id = $1", run.id)
+    assert "in flight" in page
+    assert await filled.pool.fetch("SELECT object_id FROM findings") == []
+
+
+def refused(request: httpx.Request, status: int, path: str, asked: list[str]) -> int:
+    """The refusal of a list; notes that it was asked for."""
+    if request.url.path != path:
+        return 0
+    asked.append(path)
+    return status
 
 
 async def test_who_is_in_a_list_that_is_missing_cannot_be_asked_for(filled: Listener, refusing: Refusing) -> None:
