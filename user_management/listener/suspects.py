@@ -155,13 +155,29 @@ def within(resource: Resource) -> str:
     return f"{resource.listing.column} = $1" if resource.listing.per else "$1 = ''"
 
 
+async def shown(pool: Pool, workos: WorkOS, segment: Segment) -> tuple[objects.Page, list[dict[str, Any] | None]]:
+    """The page behind a segment's key, and how it would be recorded.
+
+    The next ones join it for as long as it shows nobody who was not erased: on their ids no run may stand.
+    """
+    page, told, begin = objects.Page([], ""), list[dict[str, Any] | None](), segment.begin
+    while page.after is not None and not any(told):
+        more = await fetch(pool, workos, replace(segment, begin=begin))
+        reached = max_key(segment.resource, more.objects) if more.objects else begin
+        if page.objects and more.objects and not behind(reached, begin):
+            raise BadAnswer(f"WorkOS's list of {segment.resource.name} does not go on behind whom it showed last")
+        async with pool.acquire() as connection:
+            told += await heard(connection, segment.resource, more.objects)
+        page, begin = objects.Page(page.objects + more.objects, more.after if more.objects else None), reached
+    return page, told
+
+
 async def look(pool: Pool, workos: WorkOS, segment: Segment) -> Looked:
     """Read a page and compare it with the rows that should stand for it."""
-    page = await fetch(pool, workos, segment)
+    page, told = await shown(pool, workos, segment)
     async with pool.acquire() as connection:
-        told = await heard(connection, segment.resource, page.objects)
         said = {str(segment.resource.name_of(one)): one for one in told if one is not None}
-        end = max_key(segment.resource, list(said.values()) or page.objects) if page.after and page.objects else None
+        end = max_key(segment.resource, list(said.values())) if page.after and said else None
         rows = await store.rows(connection, segment.resource.name, list(said))
         if not segment.resource.listing.partial:
             rows |= await unlisted(connection, segment, end, list(said))

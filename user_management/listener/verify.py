@@ -5,16 +5,21 @@ time, over and over; an operator's run goes through at once.
 """
 
 import hashlib
+from collections import Counter
 from collections.abc import Sequence
+from collections.abc import Set as AbstractSet
+from dataclasses import replace
 from typing import TypeAlias
 
 import structlog
 
 from user_management.db.session import Connection, Pool, transaction
-from user_management.journal import verifications
+from user_management.journal import checkpoints, erasures, verifications
+from user_management.journal.blotting import tokens
 from user_management.journal.verifications import Finding, Key, Page, Verification
 from user_management.listener import suspects
 from user_management.listener.suspects import Looked, Segment
+from user_management.mirror.engine.compare import Standing
 from user_management.mirror.engine.resource import Resource
 from user_management.services.workos import objects
 from user_management.services.workos.client import WorkOS
@@ -31,8 +36,18 @@ END: Place = ("", "", Key())
 async def keep(
     pool: Pool, resources: Sequence[Resource], run: Verification, done: Sequence[tuple[Page, list[Finding]]]
 ) -> Verification:
-    """Keep compared pages and what was found, and move the run behind them; the run as it then stands."""
+    """Keep compared pages and what was found, and move the run behind them; the run as it then stands.
+
+    Nothing names who was erased since they were looked at: no finding, and where the next place would, the pages are
+    dropped and the run stays where it stood, so that they are looked at again. An erasure waits until that is settled.
+    """
     async with transaction(pool) as connection:
+        await checkpoints.lock(connection)
+        gone = await erasures.erased(connection, {word for page, found in done for word in words(page, found)})
+        ahead = {word for page, _ in done for word in reached(page)} - tokens(run.partition)
+        if not gone.isdisjoint(ahead):
+            return run
+        done = [without(page, found, gone) for page, found in done]
         for page, found in done:
             place = await following(connection, resources, page.resource, page.partition, page.end)
             run = await verifications.step(connection, run, page, found, place)
@@ -40,6 +55,26 @@ async def keep(
         for standing, count in page.counts.items():
             metrics.verified.add(count, {"resource": page.resource, "standing": standing})
     return run
+
+
+def reached(page: Page) -> set[str]:
+    """Whom the place that a page leads to names."""
+    return tokens(page.partition) | (tokens(page.end.id) if page.end else set())
+
+
+def words(page: Page, found: Sequence[Finding]) -> set[str]:
+    """Whom a page and what was found on it name."""
+    return reached(page).union(tokens(page.begin.id), *(tokens(one.object_id) for one in found))
+
+
+def without(page: Page, found: Sequence[Finding], gone: AbstractSet[str]) -> tuple[Page, list[Finding]]:
+    """A page, begun behind nobody who is gone, and what was found on it but for them: they count as erased."""
+    theirs = [one for one in found if not gone.isdisjoint(tokens(one.object_id))]
+    counts = Counter(page.counts)
+    counts.subtract(one.standing for one in theirs)
+    counts[Standing.ERASED.value] += len(theirs)
+    begin = page.begin if gone.isdisjoint(tokens(page.begin.id)) else Key(page.begin.at)
+    return replace(page, begin=begin, counts=+counts), [one for one in found if one not in theirs]
 
 
 async def following(
@@ -119,6 +154,7 @@ async def passed(connection: Connection, resource: Resource, begin: Key) -> Key 
 async def begin(pool: Pool, resources: Sequence[Resource], *, kind: str, share: float) -> Verification:
     """Begin a run over some resources, parents first."""
     async with transaction(pool) as connection:
+        await checkpoints.lock(connection)
         run = await verifications.begin(connection, kind, [resource.name for resource in resources], share)
         return await verifications.place(connection, run, await entrance(connection, resources, resources[0].name))
 
@@ -145,10 +181,12 @@ async def advance(
             else:
                 batch.append(looked)
                 place = await following(connection, resources, segment.resource.name, segment.partition, looked.end)
-    run = await keep(pool, resources, run, await suspects.settle(pool, workos, batch, hold_back=hold_back))
+    kept = await keep(pool, resources, run, await suspects.settle(pool, workos, batch, hold_back=hold_back))
+    if kept.steps < run.steps + len(batch):
+        return kept
     async with transaction(pool) as connection:
-        run = await verifications.place(connection, run, place, refused) if refused else run
-        return await verifications.finish(connection, run) if place == END else run
+        kept = await verifications.place(connection, kept, place, refused) if refused else kept
+        return await verifications.finish(connection, kept) if place == END else kept
 
 
 async def shown(pool: Pool, workos: WorkOS, segment: Segment) -> Looked | None:

@@ -1,5 +1,6 @@
 """Erasing a person: gone from a dump, for good, and the rest of the copy is as it was."""
 
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -7,14 +8,16 @@ import pytest
 from user_management.db import schema
 from user_management.db.session import Pool, transaction
 from user_management.journal import entries, verifications, writes
-from user_management.journal.verifications import ASKED
+from user_management.journal.verifications import ASKED, ROLLING, Finding, Key
 from user_management.journal.writes import Reply, Request
-from user_management.listener import backfills, verify
+from user_management.listener import backfills, suspects, verify
+from user_management.listener.suspects import Segment
 from user_management.listener.worker import Listener
 from user_management.mirror.engine import catalog, erase, rebuild
 from user_management.mirror.engine.erase import NobodyThere, Traces
 from user_management.mirror.engine.record import record
 from user_management.mirror.users import resource as users
+from user_management.services.workos import objects
 from user_management.tests.support import copies
 from user_management.tests.support.histories import START
 from user_management.tests.support.local_workos import LocalWorkOS
@@ -202,6 +205,41 @@ async def test_a_verification_misses_nobody_who_was_erased(
         found = await verifications.findings(connection, run)
     assert {one.standing for one in found} <= {"volatile"}
     assert names(await dump(pool), ada) == []
+
+
+async def test_a_verification_that_had_looked_writes_nobody_back(
+    pool: Pool, listener: Listener, ada: dict[str, Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A place that names who was erased since is not kept, nor is a finding: the page is looked at again."""
+    monkeypatch.setattr(objects, "LIMIT", 1)
+    run = await verify.begin(pool, [users], kind=ROLLING, share=1.0)
+    looked = await suspects.look(pool, listener.workos, Segment(users, "", Key()))
+    [(page, _)] = await suspects.settle(pool, listener.workos, [looked], hold_back=0.0)
+    assert page.end
+    found = await erased(pool, {"id": page.end.id})
+    assert await verify.keep(pool, [users], run, [(page, [])]) == run
+    told = Finding("users", page.end.id, "missing")
+    await verify.keep(pool, [users], run, [(replace(page, end=None, counts={"missing": 1}), [told])])
+    assert await pool.fetchval("SELECT counts::text FROM verified") == '{"erased":1}'
+    async with pool.acquire() as connection:
+        assert await erase.remains(connection, found) == {}
+
+
+async def test_a_verification_stands_on_nobody_who_was_erased(
+    pool: Pool, listener: Listener, ada: dict[str, Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Pages that show nobody else, be they the first, those between or the last, are passed by."""
+    monkeypatch.setattr(objects, "LIMIT", 1)
+    everybody = await pool.fetch("SELECT id FROM users WHERE deleted_at IS NULL ORDER BY created_at, id")
+    gone = [row["id"] for number, row in enumerate(everybody) if number % 4 in {0, 1} or row == everybody[-1]]
+    for one in gone:
+        await erased(pool, {"id": one})
+    run = await verify.begin(pool, [users], kind=ROLLING, share=1.0)
+    while run.finished_at is None:
+        run = await verify.advance(pool, listener.workos, [users], run, pages=3, hold_back=0.0)
+    dumped = await dump(pool)
+    assert [one for one in gone if one in dumped] == []
+    assert await pool.fetchval("SELECT sum((counts->>'erased')::int) FROM verified") == len(gone)
 
 
 async def test_whatever_is_a_persons_goes_with_them(
