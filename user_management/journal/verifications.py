@@ -148,16 +148,13 @@ def of_row(row: Any) -> Verification | None:
 
 async def unfinished(connection: Connection, kind: str) -> Verification | None:
     """The run of a kind that is at work, or was interrupted."""
-    return of_row(
-        await connection.fetchrow("SELECT * FROM verifications WHERE kind = $1 AND finished_at IS NULL", kind)
-    )
+    statement = "SELECT * FROM verifications WHERE kind = $1 AND finished_at IS NULL"
+    return of_row(await connection.fetchrow(statement, kind))
 
 
 async def begin(connection: Connection, kind: str, resources: Sequence[str], share: float) -> Verification:
     """Begin a run over resources; an interrupted one of the same kind is given up."""
-    await connection.execute(
-        "DELETE FROM verifications WHERE kind = $1 AND finished_at IS NULL", kind
-    )  # fmt: skip
+    await connection.execute("DELETE FROM verifications WHERE kind = $1 AND finished_at IS NULL", kind)
     row = await connection.fetchrow(
         """
         INSERT INTO verifications (kind, resources, share, head_before, resource)
@@ -243,9 +240,7 @@ async def finish(connection: Connection, run: Verification) -> Verification:
         run.kind, run.id, run.share, list(compared),
     )  # fmt: skip
     for table in ("verified", "findings"):
-        await connection.execute(
-            f"DELETE FROM {table} WHERE verification_id NOT IN (SELECT id FROM verifications)"
-        )  # fmt: skip
+        await connection.execute(f"DELETE FROM {table} WHERE verification_id NOT IN (SELECT id FROM verifications)")
     return finished
 
 

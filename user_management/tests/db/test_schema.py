@@ -21,6 +21,10 @@ COLUMNS = (
 )
 
 
+ANEW = ("0036",)
+"""Migrations that change rows and no table."""
+
+
 @pytest.fixture
 async def empty(server: str, database_url: str) -> AsyncIterator[str]:
     """The URL of a database without any table."""
@@ -89,10 +93,12 @@ async def test_down_and_up_again(database_url: str) -> None:
 
 
 async def test_every_step_down_and_up(database_url: str) -> None:
-    """Each single migration takes back exactly what it made."""
+    """Each single migration takes back exactly what it made; one that folds anew changes no table."""
+    same = 0
     while (count := await columns(database_url)) > 0:
         await schema.downgrade(database_url, "-1")
-        assert await columns(database_url) < count
+        same += await columns(database_url) == count
+    assert same == len(ANEW)
     await schema.upgrade(database_url)
     await check(database_url)
 
