@@ -42,6 +42,8 @@ class ErasureKeyRow(Base):
     id: Mapped[int] = mapped_column(Integer, primary_key=True, server_default="1")
     key: Mapped[bytes] = mapped_column(LargeBinary)
     rewrites: Mapped[int] = mapped_column(BigInteger, server_default="0")
+    swaps: Mapped[int] = mapped_column(BigInteger, server_default="0")
+    """How often a table was put in the place of another: who searched for a person before has not seen it."""
 
 
 def digest(key: bytes, words: str) -> str:
@@ -64,6 +66,17 @@ async def rewrites(connection: Connection) -> int:
 async def count_rewrite(connection: Connection) -> None:
     """Count that somebody is erased, in the transaction that does it and holds the checkpoints."""
     await connection.execute("UPDATE erasure_key SET rewrites = rewrites + 1")
+
+
+async def swaps(connection: Connection) -> int:
+    """How often a table was put in the place of another, folded from the journal."""
+    found: int = await connection.fetchval("SELECT swaps FROM erasure_key")
+    return found
+
+
+async def count_swap(connection: Connection) -> None:
+    """Count that tables are put in the place of others, in the transaction that does it and holds the checkpoints."""
+    await connection.execute("UPDATE erasure_key SET swaps = swaps + 1")
 
 
 async def add(connection: Connection, words: Iterable[str]) -> None:

@@ -316,5 +316,5 @@ async def follow(pool: Pool, run: Backfill) -> Backfill:
         async with pool.acquire() as connection:
             cursor = await cursors.read(connection)
         if cursor.drained_at and run.listed_at and cursor.now and run.listed_at < cursor.drained_at <= cursor.now:
-            return await move(pool, run, phase=Phase.CONFIRMING.value, followed_at=cursor.now)
+            return await move(pool, run, phase=Phase.CONFIRMING.value)
         await asyncio.sleep(GLANCE)

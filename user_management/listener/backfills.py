@@ -50,7 +50,6 @@ class BackfillRow(Base):
     listed: Mapped[int] = mapped_column(BigInteger, server_default="0")
     changed: Mapped[int] = mapped_column(BigInteger, server_default="0")
     listed_at: Mapped[Timestamp | None]
-    followed_at: Mapped[Timestamp | None]
     absent: Mapped[int] = mapped_column(BigInteger, server_default="0")
     note: Mapped[str] = mapped_column(server_default="")
     finished_at: Mapped[Timestamp | None]
@@ -94,8 +93,6 @@ class Backfill:
     """Resources that are listed only where they are asked for, and are."""
     left_out: tuple[str, ...] = ()
     """Resources that WorkOS does not let us list."""
-    followed_at: datetime | None = None
-    """When the feed's end was reached, and the asking began."""
 
     def lists(self, resource: Resource) -> bool:
         """Whether it lists a resource."""

@@ -39,11 +39,15 @@ class InTheWay(Conflict):
 
 @dataclass(slots=True)
 class Traces:
-    """Where a person is found: what names them, positions in the journal up to `head`, rows by table."""
+    """Where a person is found: what names them, positions in the journal up to `head`, rows by table.
+
+    The rows are those of the tables after so many `swaps`.
+    """
 
     id: str
     words: frozenset[str]
     head: int
+    swaps: int
     positions: list[int] = field(default_factory=list)
     rows: dict[str, list[str]] = field(default_factory=dict)
     alive: bool = False
@@ -56,10 +60,10 @@ async def trace(
     """Find a person, and whatever `also` names them, while everybody goes on; `NobodyThere` if nobody has that id."""
     if not is_id(object_id) or not await known(connection, people, object_id):
         raise NobodyThere(f"Nobody called {object_id} is known here.")
-    head = (await checkpoints.read(connection))[checkpoints.HEAD]
+    head, swaps = (await checkpoints.read(connection))[checkpoints.HEAD], await erasures.swaps(connection)
     told = await said(connection, people, object_id)
     words = frozenset({object_id, *map(normal, also), *addresses(told)})
-    found = Traces(object_id, words, head, usernames=usernames(told))
+    found = Traces(object_id, words, head, swaps, usernames=usernames(told))
     await search(connection, resources, found, words)
     if more := await stand_ins(connection, found, found.positions):
         found.words |= more
@@ -153,7 +157,9 @@ async def erase(connection: Connection, resources: Sequence[Resource], found: Tr
 
 
 async def catch_up(connection: Connection, resources: Sequence[Resource], found: Traces) -> None:
-    """Find what has come since the person was traced: entries, and the rows they are about."""
+    """Find what has come since the person was traced: entries, and the rows they are about; all, in other tables."""
+    if found.swaps != await erasures.swaps(connection):
+        await search(connection, resources, found, found.words)
     later = await mentions(connection, "journal", "position", found.words, "position > $1", found.head)
     if more := await stand_ins(connection, found, later):
         found.words |= more

@@ -218,5 +218,6 @@ async def settle(connection: Connection, resource: Resource) -> Difference:
     difference = await compare(connection, resource)
     if difference.total:
         await replace_rows(connection, resource)
+        await erasures.count_swap(connection)
     await checkpoints.place(connection, resource.name, (await checkpoints.read(connection))[checkpoints.HEAD])
     return difference

@@ -17,12 +17,9 @@ from user_management.errors import Misconfigured
 ROOT = Path(__file__).parents[3]
 RUN = r"Run: alembic upgrade head"
 COLUMNS = (
-    "SELECT count(*) FROM information_schema.columns WHERE table_schema = 'public' AND table_name <> 'alembic_version'"
+    "SELECT coalesce(string_agg(table_name || '.' || column_name, ' ' ORDER BY table_name, column_name), '') "
+    "FROM information_schema.columns WHERE table_schema = 'public' AND table_name <> 'alembic_version'"
 )
-
-
-ANEW = ("0036",)
-"""Migrations that change rows and no table."""
 
 
 @pytest.fixture
@@ -42,11 +39,11 @@ async def check(url: str) -> None:
         await connection.close()
 
 
-async def columns(url: str) -> int:
-    """How many columns the tables of ours have in a database."""
+async def columns(url: str) -> str:
+    """The columns of our tables in a database."""
     connection = await session.connect(url)
     try:
-        return int(await connection.fetchval(COLUMNS))
+        return str(await connection.fetchval(COLUMNS))
     finally:
         await connection.close()
 
@@ -86,19 +83,17 @@ async def test_down_and_up_again(database_url: str) -> None:
     """Every migration can be taken back and made again."""
     before = await columns(database_url)
     await schema.downgrade(database_url, "base")
-    assert await columns(database_url) == 0
+    assert not await columns(database_url)
     await schema.upgrade(database_url)
     assert await columns(database_url) == before
     await asyncio.to_thread(command.check, schema.config(database_url))
 
 
 async def test_every_step_down_and_up(database_url: str) -> None:
-    """Each single migration takes back exactly what it made; one that folds anew changes no table."""
-    same = 0
-    while (count := await columns(database_url)) > 0:
+    """Each single migration takes back exactly what it made."""
+    while before := await columns(database_url):
         await schema.downgrade(database_url, "-1")
-        same += await columns(database_url) == count
-    assert same == len(ANEW)
+        assert await columns(database_url) != before
     await schema.upgrade(database_url)
     await check(database_url)
 

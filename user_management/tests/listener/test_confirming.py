@@ -84,7 +84,7 @@ async def test_one_failure_ends_no_run_however_old(filled: Listener, gone: list[
     refusing.refusal = lambda request: 502 if failing and failing[0] in request.url.path else 0
     with pytest.raises(WorkOSUnavailable):
         await copies.fill(filled)
-    await filled.pool.execute("UPDATE backfills SET followed_at = followed_at - interval '2 hours' WHERE unfinished")
+    await filled.pool.execute("UPDATE backfills SET listed_at = listed_at - interval '2 hours' WHERE unfinished")
     filled.patience = Patience()
     with pytest.raises(WorkOSUnavailable):
         await copies.confirm(filled)

@@ -85,6 +85,19 @@ async def test_a_rebuild_that_had_read_of_them_brings_nobody_back(pool: Pool, ad
     assert names(await dump(pool), ada) == []
 
 
+async def test_who_is_rebuilt_between_search_and_erasure_goes_too(pool: Pool, ada: dict[str, Any]) -> None:
+    """Tables that were put in the place of those that were searched are searched again."""
+    await pool.execute("DELETE FROM sessions")
+    async with pool.acquire() as connection:
+        found = await erase.trace(connection, catalog.resources(), users, ada["id"])
+    async for _ in rebuild.rebuild(pool, catalog.resources()):
+        pass
+    async with transaction(pool) as connection:
+        await erase.erase(connection, catalog.resources(), found)
+    async with pool.acquire() as connection:
+        assert await erase.remains(connection, found) == {}
+
+
 async def test_neither_replay_nor_listing_nor_events_bring_them_back(
     pool: Pool, listener: Listener, local: LocalWorkOS, ada: dict[str, Any]
 ) -> None:
