@@ -41,9 +41,15 @@ class DatabaseUnavailable(Wait):
     """The database cannot be reached."""
 
 
+UNREADABLE = "USER_MANAGEMENT_DATABASE_URL cannot be read (percent-encode odd characters of the password)."
+
+
 def dsn(url: str) -> str:
-    """The URL as asyncpg takes it, from any libpq-style PostgreSQL URL."""
-    parts = urlsplit(url)
+    """The URL as asyncpg takes it, from any libpq-style PostgreSQL URL; `Misconfigured` if it is none."""
+    try:
+        parts = urlsplit(url)
+    except ValueError:  # its words may be a piece of the password: an unencoded `/` makes one the port
+        raise Misconfigured(UNREADABLE) from None
     query = [(key, value) for key, value in parse_qsl(parts.query) if key not in LIBPQ_ONLY]
     return urlunsplit(parts._replace(scheme="postgresql", query=urlencode(query)))
 
@@ -58,10 +64,8 @@ async def connect(url: str, *, application: str = "user-management") -> Connecti
         raise DatabaseUnavailable(f"The database cannot be reached: {error}", retry_after=1) from error
     except asyncpg.PostgresError as error:
         raise Misconfigured(f"USER_MANAGEMENT_DATABASE_URL is refused: {error}") from error
-    except ValueError:  # its words may be a piece of the password: an unencoded `/` makes one the port
-        raise Misconfigured(
-            "USER_MANAGEMENT_DATABASE_URL cannot be read (percent-encode odd characters of the password)."
-        ) from None
+    except ValueError:  # likewise
+        raise Misconfigured(UNREADABLE) from None
 
 
 @asynccontextmanager

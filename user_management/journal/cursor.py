@@ -96,18 +96,22 @@ async def lose(connection: Connection, *, old: Cursor, boundary: datetime) -> No
         raise CursorMoved(f"the cursor is no longer at {old.event_id}")
 
 
-async def drained(connection: Connection, at: datetime) -> None:
+async def drained(connection: Connection, at: datetime, *, behind: str | None) -> None:
     """Note that a poll begun at `at` reached the end of the feed; an older poll never takes back a newer one's word.
 
-    Only a time that is yet to come is taken back: the clock was set back since it was written.
+    Only a time that is yet to come is taken back: the clock was set back since it was written. `CursorMoved` unless the
+    cursor stands behind the event that the poll led to: what a failover lost was not read again.
     """
-    await connection.execute(
+    noted = await connection.execute(
         """
         UPDATE cursor
         SET drained_at = greatest(CASE WHEN drained_at <= clock_timestamp() THEN drained_at END, $1::timestamptz)
+        WHERE event_id IS NOT DISTINCT FROM $2
         """,
-        at,
-    )
+        at, behind,
+    )  # fmt: skip
+    if noted != "UPDATE 1":
+        raise CursorMoved(f"the cursor is no longer at {behind}")
 
 
 async def clock(connection: Connection) -> datetime:

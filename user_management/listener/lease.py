@@ -7,6 +7,9 @@ from user_management.db.base import Base, Timestamp
 from user_management.db.session import Connection
 from user_management.errors import Conflict
 
+LONGEST = 10
+"""How many times as long as one takes it for no lease lasts."""
+
 
 class LeaseLost(Conflict):
     """The lease ran out before it was renewed; somebody else may be at work."""
@@ -24,15 +27,19 @@ class LeaseRow(Base):
 
 
 async def take(connection: Connection, holder: str, seconds: float) -> bool:
-    """Take the lease, or renew it, for so many seconds; False while somebody else holds it."""
+    """Take the lease, or renew it, for so many seconds; False while somebody else holds it.
+
+    One that would last far longer than anybody takes it for is of before the database's clock was set back.
+    """
     taken = await connection.fetchval(
         """
         INSERT INTO lease (id, holder, expires_at) VALUES (1, $1, clock_timestamp() + make_interval(secs => $2))
         ON CONFLICT (id) DO UPDATE SET holder = excluded.holder, expires_at = excluded.expires_at
         WHERE lease.holder = excluded.holder OR lease.expires_at < clock_timestamp()
+           OR lease.expires_at > clock_timestamp() + make_interval(secs => $3)
         RETURNING holder
         """,
-        holder, seconds,
+        holder, seconds, LONGEST * seconds,
     )  # fmt: skip
     return taken is not None
 

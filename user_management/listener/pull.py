@@ -111,7 +111,8 @@ async def commit(pool: Pool, resources: Sequence[Resource], fetched: Fetched) ->
             await cursors.advance(connection, old=fetched.cursor, event_id=place.event_id, event_at=place.occurred_at)
         drained = fetched.page.end and (place is not None or not any(entry.identified for entry in told))
         if drained:
-            await cursors.drained(connection, await clock_at(connection, fetched.asked))
+            behind = fetched.cursor.event_id if place is None else place.event_id
+            await cursors.drained(connection, await clock_at(connection, fetched.asked), behind=behind)
         if recorded is not None and spans.recording():
             await link_writes(connection, recorded)
     if recorded is not None:

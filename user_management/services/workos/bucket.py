@@ -45,6 +45,12 @@ RESERVE = {
     Priority.STRANGER: 0.8,
 }
 """The part of a bucket that is left to those who go before."""
+FLOOR = 0.05
+"""The part that the favoured leave, less than reads do: these could else keep away for good what ends their need."""
+FAVOURED = frozenset({Priority.TAIL, Priority.BACKFILL})
+"""What makes reads come from the copy again: now and then it goes before them."""
+FEW = 5
+"""The most that is leased so."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -132,8 +138,10 @@ def turned(bucket: Bucket, now: datetime) -> Bucket:
     return replace(bucket, minute_at=now, minute=0, minute_before=max(0, before))
 
 
-def grant(bucket: Bucket, now: datetime, plan: Plan, priority: Priority, ask: int) -> tuple[Bucket, Grant]:
-    """Lease up to `ask` requests of a priority; the bucket as it is then."""
+def grant(
+    bucket: Bucket, now: datetime, plan: Plan, priority: Priority, ask: int, *, lucky: bool = False
+) -> tuple[Bucket, Grant]:
+    """Lease up to `ask` requests of a priority; the bucket as it is then. Whoever is `lucky` may be favoured."""
     stands = settled(bucket, now, plan)
     blocked = stands.blocked(now)
     if blocked and not (priority is Priority.WRITE and probing(stands, now)):
@@ -142,6 +150,8 @@ def grant(bucket: Bucket, now: datetime, plan: Plan, priority: Priority, ask: in
         return spent(replace(stands, probed_at=now), 1), Grant(1)
     spare = stands.tokens - RESERVE[priority] * size(stands, plan)
     count = min(ask, int(spare))
+    if count < 1 and lucky and priority in FAVOURED:
+        count = min(ask, FEW, int(stands.tokens - FLOOR * size(stands, plan)))
     if count < 1:
         return stands, Grant(0, (1.0 - spare) / (plan.rate * stands.pace))
     return spent(stands, count), Grant(count)

@@ -31,8 +31,13 @@ SLICE = {Priority.WRITE: 10, Priority.READ: 10, Priority.TAIL: 20, Priority.BACK
 """The most that is leased at once; a first lease is of one, each next one of twice as many."""
 PATIENCE = {Priority.WRITE: 5.0, Priority.READ: 2.0}
 """Seconds somebody who is waited for waits for the budget; the others wait as long as it takes."""
-TIMEOUT = 2.0
-"""Seconds the database may take for a lease; without it, work goes on from a small allowance of one's own."""
+TIMEOUT = 1.0
+"""Seconds the database may take for a lease; without it, work goes on from a small allowance of one's own.
+
+Less than anybody's patience: whoever waits for a database that hangs would else give up before it is taken for away.
+"""
+LUCK = 0.25
+"""How often the tail and a backfill go before reads, where reads leave them nothing."""
 AWAY = 2.0
 """Seconds a database that did not answer is left alone."""
 ALLOWANCE = 10
@@ -157,7 +162,8 @@ class Budget:
 
     async def lease(self, priority: Priority, ask: int) -> Grant:
         """So many requests from the shared bucket or, while the database is away, from an allowance of our own."""
-        shared = await self.change(lambda found, now: buckets.grant(found, now, self.plan, priority, ask))
+        lucky = random.random() < LUCK  # noqa: S311  a lottery of ours
+        shared = await self.change(lambda found, now: buckets.grant(found, now, self.plan, priority, ask, lucky=lucky))
         if shared is not None:
             return shared
         self.allowance, granted = buckets.grant(self.allowance, self.now(), self.own, priority, 1)

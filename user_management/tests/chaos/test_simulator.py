@@ -75,7 +75,8 @@ async def in_two(pool: Pool, resources: Any, fetched: Fetched) -> Pulled:
                 connection, old=fetched.cursor, event_id=str(last.event_id), event_at=last.occurred_at
             )
         if fetched.page.end:
-            await cursors.drained(connection, fetched.asked_at)
+            behind = str(told[-1].event_id) if told else fetched.cursor.event_id
+            await cursors.drained(connection, fetched.asked_at, behind=behind)
     async with session.transaction(pool) as connection:
         recorded = await record.record(connection, resources, told)
     return Pulled(recorded, drained=fetched.page.end, moved=bool(told))

@@ -64,7 +64,7 @@ async def test_of_two_listeners_one_moves(pool: Pool) -> None:
 async def both(pool: Pool, seen: Cursor) -> None:
     """Drain and advance in one transaction."""
     async with transaction(pool) as connection:
-        await cursor.drained(connection, NOON)
+        await cursor.drained(connection, NOON, behind="event_1")
         await cursor.advance(connection, old=seen, event_id="event_2", event_at=NOON)
 
 
@@ -81,8 +81,15 @@ async def test_there_is_one_cursor(connection: Connection) -> None:
 async def test_the_age_never_goes_back(connection: Connection, polls: list[datetime], latest: datetime) -> None:
     """A poll that was begun earlier and ends later does not make the copy older."""
     for at in polls:
-        await cursor.drained(connection, at)
+        await cursor.drained(connection, at, behind=None)
     assert (await cursor.read(connection)).drained_at == latest
+
+
+async def test_the_end_behind_another_place_is_none(connection: Connection) -> None:
+    """An empty page that was asked for behind an event which a failover lost says nothing of what is behind ours."""
+    with pytest.raises(CursorMoved):
+        await cursor.drained(connection, NOON, behind="event_lost")
+    assert (await cursor.read(connection)).drained_at is None
 
 
 async def test_the_boundary_is_set_once(connection: Connection) -> None:

@@ -22,6 +22,13 @@ async def test_it_runs_out(pool: Pool) -> None:
         assert not await lease.take(connection, "dead", 60)
 
 
+async def test_a_lease_of_another_time_is_void(connection: Connection) -> None:
+    """The database's clock was set back, and whoever held it is gone: nobody waits until it would have run out."""
+    await lease.take(connection, "dead", 7200)
+    assert not await lease.take(connection, "next", 1000)
+    assert await lease.take(connection, "next", 6)
+
+
 async def test_it_can_be_given_back(connection: Connection) -> None:
     """Who leaves in good order lets the next one in at once; nobody gives back what is another's."""
     await lease.take(connection, "first", 60)

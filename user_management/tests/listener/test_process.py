@@ -32,6 +32,14 @@ async def test_it_names_the_setting_it_lacks(missing: str, setting: str) -> None
     assert f"USER_MANAGEMENT_{setting} is not set" in said
 
 
+@pytest.mark.parametrize("password", ["hunter[2", "hunter℀2"])
+async def test_a_url_that_is_none_is_the_operators(password: str) -> None:
+    """One sentence, and no piece of the password."""
+    status, said = await refused(processes.settings(f"postgresql://ada:{password}@db/app", "http://127.0.0.1:1"))
+    assert (status, said.count("\n"), "hunter" in said) == (2, 1, False)
+    assert "USER_MANAGEMENT_DATABASE_URL cannot be read" in said
+
+
 @pytest.mark.parametrize("revision", [None, "0002"])
 async def test_it_refuses_a_schema_behind_the_code(server: str, revision: str | None) -> None:
     """It says what to run, and touches nothing."""

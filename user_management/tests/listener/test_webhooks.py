@@ -48,7 +48,8 @@ async def pending(pool: Pool) -> int:
 async def overdue(listener: Listener) -> int:
     """Let a poll that began an hour later have reached the end, and give up what it did not bring; how much."""
     async with listener.pool.acquire() as connection:
-        await cursors.drained(connection, datetime.now(UTC) + timedelta(hours=1))
+        behind = (await cursors.read(connection)).event_id
+        await cursors.drained(connection, datetime.now(UTC) + timedelta(hours=1), behind=behind)
     return await listening.settle(listener.pool, listener.workos, listener.resources, 60.0)
 
 

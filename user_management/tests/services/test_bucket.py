@@ -52,6 +52,17 @@ def test_who_goes_before_finds_something_left(tokens: float, priority: Priority,
     assert after.tokens == tokens - count
 
 
+@pytest.mark.parametrize(
+    ("tokens", "priority", "count"),
+    [(15, Priority.TAIL, 5), (10, Priority.BACKFILL, 5), (7, Priority.TAIL, 2), (5.5, Priority.TAIL, 0),
+     (90, Priority.TAIL, 20), (15, Priority.VERIFY, 0), (15, Priority.STRANGER, 0)],
+)  # fmt: skip
+def test_who_is_lucky_goes_before_reads(tokens: float, priority: Priority, count: int) -> None:
+    """Reads that go to WorkOS because the copy is old must not keep it from ever getting young; a few are enough."""
+    _, granted = buckets.grant(holding(tokens), NOON, PLAN, priority, 20, lucky=True)
+    assert granted.count == count
+
+
 @pytest.mark.parametrize("priority", list(Priority))
 def test_who_waits_as_long_as_told_is_served(priority: Priority) -> None:
     """Also at the slowest pace there is: no reserve is larger than what a slow bucket holds."""

@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Iterator
+from contextlib import suppress
 
 import httpx
 import pytest
@@ -18,6 +19,9 @@ from user_management.services.workos.commands import users
 from user_management.services.workos.errors import Refused, SlowDown, WorkOSUnavailable
 from user_management.telemetry import metrics
 from user_management.tests.services.conftest import KEY, URL
+from user_management.tests.support.waiting import PATIENCE
+
+WAITED = budgets.TIMEOUT
 
 
 @pytest.fixture(autouse=True)
@@ -49,6 +53,30 @@ async def test_many_processes_share_one_bucket(pool: Pool) -> None:
     assert row is not None
     seconds = (row["ended"] - began).total_seconds()
     assert sum(counts) == row["granted"] <= Plan().capacity + Plan().rate * seconds + 1
+
+
+async def test_reads_starve_neither_the_tail_nor_a_backfill(pool: Pool) -> None:
+    """However many reads go to WorkOS because the copy is old: it gets young all the same."""
+    reading, listening = process(pool, 600), process(pool, 600)
+    async with asyncio.TaskGroup() as group:
+        readers = [group.create_task(flood(reading)) for _ in range(10)]
+        async with asyncio.timeout(PATIENCE):
+            for priority in (Priority.TAIL, Priority.BACKFILL, Priority.TAIL):
+                await listening.spend(priority)
+        for one in readers:
+            one.cancel()
+
+
+async def flood(budget: Budget) -> None:
+    """Read on and on."""
+    while True:
+        with suppress(WorkOSUnavailable):
+            await budget.spend(Priority.READ)
+
+
+def test_nobody_waits_longer_for_the_database_than_for_the_budget() -> None:
+    """Else who waits gives up before a database that hangs is taken for away, and never gets what is allowed then."""
+    assert min(budgets.PATIENCE.values()) > WAITED
 
 
 async def test_a_lease_is_for_many_requests(pool: Pool) -> None:

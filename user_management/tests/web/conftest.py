@@ -114,7 +114,8 @@ async def place(pool: Pool, *, drained: float | None = None, ready: bool = True)
     now = datetime.now(UTC)
     async with transaction(pool) as connection:
         if drained is not None:
-            await cursor.drained(connection, now - timedelta(seconds=drained))
+            behind = (await cursor.read(connection)).event_id
+            await cursor.drained(connection, now - timedelta(seconds=drained), behind=behind)
         if ready:
             await cursor.ready(connection, now)
 
