@@ -19,7 +19,7 @@ from user_management.services.workos.commands import users
 from user_management.services.workos.errors import Refused, SlowDown, WorkOSUnavailable
 from user_management.telemetry import metrics
 from user_management.tests.services.conftest import KEY, URL
-from user_management.tests.support.waiting import PATIENCE
+from user_management.tests.support.waiting import PATIENCE, until
 
 WAITED = budgets.TIMEOUT
 
@@ -57,14 +57,20 @@ async def test_many_processes_share_one_bucket(pool: Pool) -> None:
 
 async def test_reads_starve_neither_the_tail_nor_a_backfill(pool: Pool) -> None:
     """However many reads go to WorkOS because the copy is old: it gets young all the same."""
-    reading, listening = process(pool, 600), process(pool, 600)
+    reading, listening = process(pool), process(pool)
     async with asyncio.TaskGroup() as group:
         readers = [group.create_task(flood(reading)) for _ in range(10)]
+        await until(lambda: drunk(pool))
         async with asyncio.timeout(PATIENCE):
             for priority in (Priority.TAIL, Priority.BACKFILL, Priority.TAIL):
                 await listening.spend(priority)
         for one in readers:
             one.cancel()
+
+
+async def drunk(pool: Pool) -> bool:
+    """Whether reads have left the bucket what they must, and nothing to those behind them."""
+    return bool(await pool.fetchval("SELECT tokens < 15 FROM budget"))
 
 
 async def flood(budget: Budget) -> None:
