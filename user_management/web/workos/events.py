@@ -1,7 +1,7 @@
 """`GET /events`, answered from the journal: WorkOS's envelopes as they came, without its limit of 30 days."""
 
 from collections.abc import Mapping, Sequence
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from typing import Any
 
 from asyncpg import Record
@@ -25,7 +25,6 @@ RETENTION = timedelta(days=30)
 """How long WorkOS keeps events, at least."""
 OF_ORGANIZATIONS = ("organization.", "organization_membership.", "organization_role.", "session.", "invitation.")
 """The types whose events name their organization, as far as we know; `user.*` belong to none."""
-EVER = datetime.min.replace(tzinfo=UTC)
 UNREADABLE = '{"unstorable"'
 """What the body of an event begins with that PostgreSQL refused."""
 ONCE = frozenset({"limit", "after", "range_start", "range_end", "organization_id"})
@@ -73,7 +72,8 @@ def organizations() -> Resource:
 def beginning(wanted: Wanted, state: Record) -> int | None:
     """The position behind which the page begins; None if WorkOS may have what the journal does not.
 
-    The journal holds everything from its boundary on. What lies before, WorkOS may still tell, unless it is too old.
+    The journal holds everything from its boundary on. What lies before, WorkOS may still tell, unless it is too old: a
+    place that was given up leaves a hole up to the new boundary, also in what was always followed.
     """
     if not set(wanted.types) <= set(state["event_types"]):
         return None
@@ -82,17 +82,15 @@ def beginning(wanted: Wanted, state: Record) -> int | None:
         return None
     if wanted.after is not None:
         place: int | None = state["place"]
-        return place if place is None or begun <= state["place_at"] or state["place_at"] < forgotten else None
+        return place if place is None or begun <= max(state["place_at"], forgotten) else None
     reaches = wanted.range_start is not None and wanted.range_start >= begun
     return 0 if reaches or begun <= forgotten else None
 
 
 def since(wanted: Wanted, state: Record) -> datetime | None:
-    """From when on the journal holds all events of these types; those of what is essential it always followed."""
+    """From when on the journal holds all events of these types; those of what is essential are never begun later."""
     boundary: datetime | None = state["boundary"]
     always = {name for one in catalog.resources() if one.listing.essential for name in one.events}
-    if wanted.after is not None and always.issuperset(wanted.types):
-        return EVER
     late = state["changed_at"] is not None and not always.issuperset(wanted.types)
     return max(boundary, state["changed_at"]) if late and boundary is not None else boundary
 

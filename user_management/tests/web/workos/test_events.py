@@ -7,11 +7,15 @@ from typing import Any
 import httpx
 import pytest
 
+from user_management.db import jsontext
 from user_management.db.session import Pool, transaction
-from user_management.journal import entries
+from user_management.journal import cursor, entries
 from user_management.journal.entries import Lane
+from user_management.listener import start
+from user_management.listener.worker import Listener
 from user_management.mirror.engine import catalog, provisional
 from user_management.mirror.engine.record import record
+from user_management.tests.support import copies
 from user_management.tests.support.local_workos import LocalWorkOS
 from user_management.tests.web.workos.conftest import Follow, source
 from user_management.tests.web.workos.test_copied import both
@@ -82,11 +86,31 @@ async def test_the_journal_remembers_what_workos_forgot(root: httpx.AsyncClient,
     """An event of years ago is told, and those behind it."""
     long_ago = [happened(number, datetime(2024, 1, number + 1, tzinfo=UTC)) for number in range(3)]
     await recorded(pool, *long_ago)
+    await pool.execute("UPDATE cursor SET boundary = '2024-01-01'")
     answer = await root.get("/events", params={"events": "user.created", "after": long_ago[0]["id"]})
     assert (answer.json()["data"], source(answer)) == (long_ago[1:], "copy")
-    await pool.execute("UPDATE cursor SET boundary = '2024-01-01'")
     answer = await root.get("/events", params={"events": "user.created"})
     assert (answer.json()["data"], source(answer)) == (long_ago, "copy")
+
+
+async def test_no_page_leaps_over_a_hole(
+    root: httpx.AsyncClient, local: LocalWorkOS, pool: Pool, listener: Listener, history: Any
+) -> None:
+    """What happened between a place that was lost and the begin anew only WorkOS tells, however it is asked for."""
+    places = [history[0], *[await behind_a_hole(local, pool, listener, number) for number in range(2)]]
+    queries: list[Query] = [{"range_start": one["created_at"]} for one in places]
+    queries += [{"after": one["id"]} for one in places]
+    answers = [await both(root, local, "/events", events="user.created", limit=100, **query) for query in queries]
+    assert [source(answer) for answer in answers] == ["workos", "workos", "copy"] * 2
+    assert source(await both(root, local, "/events", events="user.created", limit=100)) == "workos"
+
+
+@pytest.mark.parametrize("types", ["user.created", "user.created,group.created"])
+async def test_no_old_place_leads_over_a_young_hole(root: httpx.AsyncClient, pool: Pool, types: str) -> None:
+    """That WorkOS forgot an event does not say that it forgot all that this journal lacks behind it."""
+    await recorded(pool, *[happened(number, datetime(2024, 1, number + 1, tzinfo=UTC)) for number in range(2)])
+    query = {"events": types, "after": "event_user.created_0"}
+    assert source(await root.get("/events", params=query)) == "workos"
 
 
 async def test_what_was_not_always_followed_is_asked_for(root: httpx.AsyncClient, pool: Pool, history: Any) -> None:
@@ -124,6 +148,20 @@ async def test_an_event_without_its_secret_is_asked_for(
     old = await root.get("/events", params=query)
     assert [source(young), source(old)] == ["workos", "copy"]
     assert old.json()["data"][0]["data"]["token"] == "[redacted]"
+
+
+async def behind_a_hole(local: LocalWorkOS, pool: Pool, listener: Listener, number: int) -> dict[str, Any]:
+    """Lose our place in the feed, and with it somebody's creation; the first of two events that are told since."""
+    await local.user(f"unheard{number}@example.com")
+    async with pool.acquire() as connection:
+        lost = await cursor.read(connection)
+    await start.begin_again(pool, listener.resources, lost, margin=0.0)
+    await copies.fill(listener)
+    made = [await local.user(f"heard{number}-{one}@example.com") for one in range(2)]
+    await copies.drain(listener)
+    body = await pool.fetchval("SELECT body::text FROM journal WHERE lane = 'events' AND object_id = $1", made[0]["id"])
+    found: dict[str, Any] = jsontext.loads(body)
+    return found
 
 
 def happened(number: int, at: datetime, event: str = "user.created", **fields: Any) -> dict[str, Any]:
