@@ -23,6 +23,8 @@ from user_management.web.workos import asked, callers, copied
 PATH = "/events"
 RETENTION = timedelta(days=30)
 """How long WorkOS keeps events, at least."""
+LONGEST = timedelta(days=90)
+"""How long it may keep them: its reference says 30 days, its guide 90."""
 OF_ORGANIZATIONS = ("organization.", "organization_membership.", "organization_role.", "session.", "invitation.")
 """The types whose events name their organization, as far as we know; `user.*` belong to none."""
 UNREADABLE = '{"unstorable"'
@@ -77,7 +79,7 @@ def beginning(wanted: Wanted, state: Record) -> int | None:
     """
     if not set(wanted.types) <= set(state["event_types"]):
         return None
-    begun, forgotten = since(wanted, state), state["now"] - RETENTION
+    begun, forgotten = since(wanted, state), state["now"] - LONGEST
     if begun is None:
         return None
     if wanted.after is not None:

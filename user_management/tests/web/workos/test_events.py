@@ -113,6 +113,18 @@ async def test_no_old_place_leads_over_a_young_hole(root: httpx.AsyncClient, poo
     assert source(await root.get("/events", params=query)) == "workos"
 
 
+@pytest.mark.parametrize(("days", "where"), [(40, "workos"), (100, "copy")])
+async def test_a_hole_counts_while_workos_may_know_it(
+    root: httpx.AsyncClient, pool: Pool, days: int, where: str
+) -> None:
+    """WorkOS's own pages do not agree on whether events are kept for 30 days or for 90."""
+    await recorded(pool, happened(0, datetime(2024, 1, 1, tzinfo=UTC)))
+    await pool.execute("UPDATE cursor SET boundary = clock_timestamp() - make_interval(days => $1)", days)
+    queries: list[Query] = [{}, {"after": "event_user.created_0"}]
+    answers = [await root.get("/events", params={"events": "user.created", **query}) for query in queries]
+    assert [source(answer) for answer in answers] == [where] * 2
+
+
 async def test_what_was_not_always_followed_is_asked_for(root: httpx.AsyncClient, pool: Pool, history: Any) -> None:
     """A type may be followed since the newest backfill only: what lies before is WorkOS's to tell, while it can."""
     queries = [{"events": types, "after": history[0]["id"]} for types in ("user.created", "user.created,group.created")]
