@@ -204,13 +204,25 @@ async def test_the_other_families(root: httpx.AsyncClient, local: LocalWorkOS, f
     await local.call("POST", "/authorization/permissions", {"slug": "engines:see", "name": "See engines"})
     await follow()
     paths = [groups, f"{groups}/{group['id']}", "/authorization/permissions", "/authorization/permissions/engines:see",
-             "/feature-flags", "/connections", "/directories"]  # fmt: skip
+             "/feature-flags"]  # fmt: skip
     answers = [await both(root, local, path) for path in paths]
     assert [(path, source(answer)) for path, answer in zip(paths, answers, strict=True)] == [
         (path, "copy") for path in paths
     ]  # fmt: skip
     elsewhere = await both(root, local, f"{ORGANIZATIONS}/org_01NONE/groups/{group['id']}")
     assert source(elsewhere) == "workos"
+
+
+async def test_a_connection_that_was_never_activated_is_asked_for(
+    root: httpx.AsyncClient, local: LocalWorkOS, follow: Follow
+) -> None:
+    """No event tells of it, so the copy does not know all connections: WorkOS does, and of each what it is today."""
+    organization = await local.organization()
+    made = await local.call("POST", "/_sandbox/connections", {"organization_id": organization["id"]})
+    await follow()
+    paths = ["/connections", f"/connections/{made['id']}", "/connections"]
+    answers = [await both(root, local, path) for path in paths]
+    assert [source(answer) for answer in answers] == ["workos"] * len(paths)
 
 
 SECRETIVE = ["/user_management/invitations", "/organizations/{organization}/api_keys"]
