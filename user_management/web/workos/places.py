@@ -48,7 +48,6 @@ NARROWINGS: Mapping[str, Mapping[str, Narrowing]] = {
         "statuses": Narrowing("statuses", statuses, several=True),
     },
     "groups": {"organization_id": OF_ORGANIZATION},
-    "directories": {"organization_id": OF_ORGANIZATION},
     "directory_groups": {"directory": Narrowing("directory_id", parent="directories")},
     "feature_flags": {},
     "organizations": {},
@@ -57,8 +56,8 @@ NARROWINGS: Mapping[str, Mapping[str, Narrowing]] = {
 """The resources whose lists the copy answers, and what each can be narrowed by, in WorkOS's words.
 
 Not: roles, whose order (of priority) no event tells; sessions and API keys, of which the copy holds no complete list;
-connections, of which no event tells before they are activated, nor that they changed; invitations, domains and
-directory users, whose objects the copy holds without their secrets or their groups.
+connections and directories, of which no event tells before they are activated, nor that they changed; invitations,
+domains and directory users, whose objects the copy holds without their secrets or their groups.
 """
 
 SINGLE = frozenset({"organization_domains", "roles"})

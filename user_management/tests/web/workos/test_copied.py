@@ -225,6 +225,20 @@ async def test_a_connection_that_was_never_activated_is_asked_for(
     assert [source(answer) for answer in answers] == ["workos"] * len(paths)
 
 
+async def test_directories_are_asked_for(root: httpx.AsyncClient, local: LocalWorkOS, follow: Follow) -> None:
+    """They count their people, and no event of a directory's tells that somebody came."""
+    company = {"name": "Engines", "domain_data": [{"domain": "engines.example", "state": "verified"}]}
+    organization = await local.call("POST", ORGANIZATIONS, company)
+    made = await local.call("POST", "/_sandbox/directories", {"organization_id": organization["id"]})
+    await follow()
+    await both(root, local, f"/directories/{made['id']}")
+    person = {"idp_id": "1", "email": "ada@example.com", "first_name": "Ada", "last_name": "Lovelace"}
+    await local.call("PUT", f"/_sandbox/directories/{made['id']}/users", person)
+    await follow()
+    answers = [await both(root, local, path) for path in (f"/directories/{made['id']}", "/directories")]
+    assert [source(answer) for answer in answers] == ["workos"] * 2
+
+
 SECRETIVE = ["/user_management/invitations", "/organizations/{organization}/api_keys"]
 
 
