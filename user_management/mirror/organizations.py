@@ -108,6 +108,6 @@ resource = Resource(
         "organization.deleted": tombstone,
     },
     rest_only=frozenset({"allow_profiles_outside_organization"}),
-    # WorkOS leaves it out where there is none, and never says null.
-    follows={"stripe_customer_id": "name"},
+    # WorkOS leaves out the id where there is none, and never says null; the setting may have changed with what is told.
+    follows={"stripe_customer_id": "name", "allow_profiles_outside_organization": "name"},
 )

@@ -159,7 +159,10 @@ class Resource:
     rest_only: frozenset[str] = frozenset()
     rising: frozenset[str] = frozenset()
     follows: Mapping[str, str] = field(default_factory=dict)
-    """The keys that WorkOS may leave out, each by the key which, told without it, makes what was known of it void."""
+    """The keys that WorkOS may leave out, each by the key which, told without it, makes what was known of it void.
+
+    What only REST objects carry is void only where the object is newer than what they told.
+    """
     has_external_id: bool = False
     key: tuple[str, ...] = ("id",)
     """What a row is named by: WorkOS's id, or keys of the object that together name it, joined by colons."""

@@ -101,8 +101,11 @@ def risen(old: Any, new: Any) -> Any:
     return new if after is not None and after >= before else old
 
 
-def merged(body: dict[str, Any], data: dict[str, Any], merge: Merge) -> dict[str, Any]:
-    """The body with the keys the data carries written over it; what follows one of them and is not told, is gone."""
+def merged(body: dict[str, Any], data: dict[str, Any], merge: Merge, *, tie: bool = False) -> dict[str, Any]:
+    """The body with the keys the data carries written over it; what follows one of them and is not told, is gone.
+
+    What only REST objects carry stays on a tie, for then it was told of the same object.
+    """
     if not body and merge.embedded.isdisjoint(data):
         return data
     changes = {
@@ -110,7 +113,7 @@ def merged(body: dict[str, Any], data: dict[str, Any], merge: Merge) -> dict[str
         for key, value in data.items()
         if key not in merge.embedded
     }
-    outdated = unsaid(data, merge)
+    outdated = unsaid(data, merge) - (merge.rest_only if tie else frozenset())
     kept = {key: value for key, value in body.items() if key not in outdated} if outdated else body
     return {**kept, **changes}
 
@@ -130,7 +133,8 @@ def written(  # noqa: PLR0917  what a verb is given, and the object's time
     key: str, row: Row | None, entry: Entry, data: dict[str, Any], merge: Merge, updated_at: datetime
 ) -> Row:
     """The row with an entry's object written over it, kept alive."""
-    body = merged(row.body if row else {}, data, merge)
+    tie = row is not None and updated_at == row.updated_at
+    body = merged(row.body if row else {}, data, merge, tie=tie)
     created_at = parse(data.get("created_at")) or (row.created_at if row else instant(data, "created_at"))
     return Row(key, created_at, updated_at, None, entry.position, body)
 

@@ -102,6 +102,16 @@ def test_what_only_rest_objects_carry_is_filled_in_on_a_tie() -> None:
     assert (row.body["name"], row.body["allow_profiles_outside_organization"]) == ("A", True)
 
 
+@pytest.mark.parametrize(("tick", "known"), [(0, True), (1, None)])
+def test_what_only_rest_objects_carry_is_void_once_it_is_older(tick: int, *, known: bool | None) -> None:
+    """The event of what was listed leaves it as it is; that of a later change makes it unknown until it is told."""
+    data = {"object": "organization", "id": "org_1", "name": "A", "created_at": moment(0), "updated_at": moment(0)}
+    listed = told(organizations.resource, {**data, "allow_profiles_outside_organization": True})
+    changed = event("organization.updated", {**data, "updated_at": moment(tick)}, tick=tick)
+    row = fold(organizations.resource, [listed, changed], {}, {}).rows["org_1"]
+    assert row.body.get("allow_profiles_outside_organization") is known
+
+
 def signed_in(tick: int) -> Entry:
     """The feed says that the user signed in."""
     data = {"object": "session", "id": f"session_{tick}", "user_id": "user_1", "created_at": moment(tick)}

@@ -102,6 +102,32 @@ async def test_what_only_workos_knows_of_an_organization_is_asked_once(
     assert [source(answer) for answer in (first, second, third)] == ["workos", "copy", "copy"]
 
 
+async def test_an_old_setting_stands_beside_no_new_name(
+    root: httpx.AsyncClient, local: LocalWorkOS, follow: Follow
+) -> None:
+    """What no event tells is unknown once an event tells of a newer organization; WorkOS is asked once for each."""
+    path = f"{ORGANIZATIONS}/{(await local.organization())['id']}"
+    await follow()
+    answers = [await both(root, local, path)]
+    await local.call("PUT", path, {"name": "Analytical Engines", "allow_profiles_outside_organization": True})
+    await follow()
+    assert "allow_profiles_outside_organization" not in (await root.get(f"/api{path}")).json()
+    answers += [await both(root, local, ORGANIZATIONS), await both(root, local, path)]
+    assert [source(answer) for answer in answers] == ["workos", "workos", "copy"]
+    assert (await root.get(f"/api{path}")).json()["allow_profiles_outside_organization"] is True
+
+
+async def test_what_a_reply_told_outlives_its_own_event(
+    root: httpx.AsyncClient, local: LocalWorkOS, follow: Follow
+) -> None:
+    """The event of a write is as old as the reply, and so about the same organization."""
+    path = f"{ORGANIZATIONS}/{(await local.organization())['id']}"
+    await follow()
+    await root.put(path, json={"name": "Analytical Engines", "allow_profiles_outside_organization": True})
+    await follow()
+    assert source(await both(root, local, path)) == "copy"
+
+
 DOUBTFUL: list[tuple[str, dict[str, Any]]] = [
     (USERS, {"limit": 0}), (USERS, {"limit": "ten"}), (USERS, {"limit": 101}), (USERS, {"order": "normal"}),
     (USERS, {"order": "up"}), (USERS, {"after": "user_1", "before": "user_2"}), (USERS, {"after": "user_1"}),
