@@ -1,6 +1,6 @@
 """What a request to WorkOS asks of a list, if the copy can answer it exactly; what it cannot is WorkOS's to answer."""
 
-from collections.abc import Mapping
+from collections.abc import Container, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -34,7 +34,7 @@ class Asked:
 
 def page(place: Place, query: QueryParams, path: Mapping[str, str]) -> Asked | None:
     """What is asked of a list, by a query and a path; None if we do not know for certain what WorkOS makes of it."""
-    given = values(query)
+    given = values(query, {name for name, one in place.narrowings.items() if one.several})
     if not given.keys().isdisjoint(path):
         return None
     given |= {name: [value] for name, value in path.items()}
@@ -54,11 +54,12 @@ def page(place: Place, query: QueryParams, path: Mapping[str, str]) -> Asked | N
     return Asked(limit, order, sides[0] if sides else None, cursor, {**defaults, **filters}, parents)
 
 
-def values(query: QueryParams) -> dict[str, list[str]]:
-    """The values of each parameter; `name[]` is another spelling of a repeated one."""
+def values(query: QueryParams, several: Container[str]) -> dict[str, list[str]]:
+    """The values of each parameter; `name[]` is another spelling of one that may be repeated, and of no other."""
     found: dict[str, list[str]] = {}
     for name, value in query.multi_items():
-        found.setdefault(name.removesuffix("[]"), []).append(value)
+        plain_name = name.removesuffix("[]")
+        found.setdefault(plain_name if plain_name in several else name, []).append(value)
     return found
 
 

@@ -30,6 +30,7 @@ OF_ORGANIZATIONS = ("organization.", "organization_membership.", "organization_r
 UNREADABLE = '{"unstorable"'
 """What the body of an event begins with that PostgreSQL refused."""
 ONCE = frozenset({"limit", "after", "range_start", "range_end", "organization_id"})
+REPEATED = frozenset({"events"})
 IGNORED = frozenset({"order"})
 """What the endpoint takes no notice of."""
 
@@ -113,10 +114,10 @@ def rendered(rows: Sequence[Record], limit: int) -> bytes:
 
 def read(query: QueryParams) -> Wanted | None:
     """Which events a request asks for; None if we do not know for certain what WorkOS would make of it."""
-    given = asked.values(query)
-    types = tuple(dict.fromkeys(name for words in given.pop("events", []) for name in words.split(",") if name))
+    given = asked.values(query, REPEATED)
+    types = tuple(dict.fromkeys(name for words in given.pop("events", []) for name in words.split(",")))
     limit = asked.number(given.get("limit", []))
-    if not types or limit is None or given.keys() - ONCE - IGNORED or not single(given):
+    if not types or "" in types or limit is None or given.keys() - ONCE - IGNORED or not single(given):
         return None
     times = {name: instant(given[name][0]) for name in ("range_start", "range_end") if name in given}
     if None in times.values() or ("after" in given and "range_start" in given):

@@ -134,6 +134,7 @@ DOUBTFUL: list[tuple[str, dict[str, Any]]] = [
     (USERS, {"email": "User3@example.com"}), (USERS, {"color": "red"}), (USERS, {"organization_id": "org_none"}),
     (USERS, {"include_deleted": "true"}), (ORGANIZATIONS, {"search": "a"}), (MEMBERSHIPS, {}),
     (MEMBERSHIPS, {"user_id": "user_none"}), (f"{USERS}/user_1", {"expand": "x"}),
+    (USERS, {"limit[]": 5}), (USERS, {"order[]": "asc"}), (USERS, {"email[]": "user3@example.com"}),
     (f"{USERS}/user_1/sessions", {}), ("/authorization/nothing", {}),
 ]  # fmt: skip
 

@@ -75,6 +75,17 @@ DOUBTFUL: list[Query] = [
 ]  # fmt: skip
 
 
+ODD: list[Query] = [{"limit[]": 5}, {"order[]": "asc"}, {"after": None, "after[]": "here"}, {"events": f"{TYPES},"}]
+
+
+@pytest.mark.parametrize("odd", ODD, ids=str)
+async def test_odd_spellings_are_for_workos_to_read(root: httpx.AsyncClient, history: Any, odd: Query) -> None:
+    """Brackets behind what is no list, and a type without a name."""
+    query = {"events": TYPES, "after": "here", **odd}
+    words = {name: history[0]["id"] if value == "here" else value for name, value in query.items() if value}
+    assert source(await root.get("/events", params=words)) == "workos"
+
+
 @pytest.mark.parametrize("query", DOUBTFUL, ids=str)
 async def test_in_doubt_workos_answers(root: httpx.AsyncClient, local: LocalWorkOS, query: Query) -> None:
     """What is refused, what nobody follows here, and what lies before the journal's beginning is WorkOS's to tell."""
