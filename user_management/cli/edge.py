@@ -26,9 +26,9 @@ UNBROKEN = 1000
 def console(*, stderr: bool = False) -> Console:
     """A console as wide as its terminal; where there is none, as wide as anything we say."""
     found = Console(stderr=stderr, highlight=False)
-    return found if found.is_terminal or "COLUMNS" in os.environ else Console(
-        stderr=stderr, highlight=False, width=UNBROKEN
-    )  # fmt: skip
+    if not found.is_terminal and "COLUMNS" not in os.environ:
+        found.width = UNBROKEN
+    return found
 
 
 out, err = console(), console(stderr=True)

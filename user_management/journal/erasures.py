@@ -34,7 +34,7 @@ class ErasureRow(Base):
 
 
 class ErasureKeyRow(Base):
-    """The key under which digests are made: random, of this database alone; and how often the journal was rewritten."""
+    """The key under which digests are made, random and of this database alone; and what is counted of erasures."""
 
     __tablename__ = "erasure_key"
     __table_args__ = (CheckConstraint("id = 1", name="only_one"),)
@@ -42,6 +42,7 @@ class ErasureKeyRow(Base):
     id: Mapped[int] = mapped_column(Integer, primary_key=True, server_default="1")
     key: Mapped[bytes] = mapped_column(LargeBinary)
     rewrites: Mapped[int] = mapped_column(BigInteger, server_default="0")
+    """How often the journal was rewritten: who read it before still knows the person."""
     swaps: Mapped[int] = mapped_column(BigInteger, server_default="0")
     """How often a table was put in the place of another: who searched for a person before has not seen it."""
 

@@ -41,7 +41,7 @@ async def waiting(pool: Pool, behind: int) -> Sequence[Record]:
         )
 
 
-async def asked_within(connection: Connection, position: int, age: timedelta) -> bool:
+async def told_within(connection: Connection, position: int, age: timedelta) -> bool:
     """Whether the entry since which something is to be read again was recorded within so long."""
     young: bool = await connection.fetchval(
         "SELECT EXISTS (SELECT FROM journal WHERE position = $1 AND recorded_at > clock_timestamp() - $2::interval)",

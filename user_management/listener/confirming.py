@@ -57,7 +57,7 @@ async def asked(pool: Pool, workos: WorkOS, run: Backfill, asking: Sequence[Ques
     left = patience.left(run.id, asking)
     failures = await questions.ask(pool, workos, left)
     failed = [question for question, _ in failures]
-    over = patience.over(left, failed, time.monotonic())
+    over = patience.note(left, failed, time.monotonic())
     if failures and not (over and await questions.answers(pool, workos, questions.kinds(failed), asking)):
         raise failures[0][1]
     for question, error in failures:

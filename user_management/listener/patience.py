@@ -29,7 +29,7 @@ class Patience:
             self.run, self.answered, self.unanswered = run, set(), {}
         return [question for question in asking if question.about not in self.answered]
 
-    def over(self, asked: Sequence[Question], failed: Iterable[Question], now: float) -> bool:
+    def note(self, asked: Sequence[Question], failed: Iterable[Question], now: float) -> bool:
         """Note what came of a round; whether all that failed has failed for long, by a clock in seconds."""
         before = {question.about: self.unanswered.get(question.about, (now, 0)) for question in failed}
         self.unanswered = {about: (since, rounds + 1) for about, (since, rounds) in before.items()}

@@ -81,12 +81,12 @@ async def read(  # noqa: PLR0917  what is read, and where it is written
 
 
 async def young(connection: Connection, resource: Resource, object_id: str, position: int) -> bool:
-    """Whether an object lives here, and was told of so lately that a 404 may be of before that; its end is no event's.
+    """Whether an object that lives here was told of so lately that a 404 may be older than that.
 
-    A name whose end was believed too early would stay ended: what has it was born before.
+    If a role was taken for ended too early, its name would stay ended: who bears it was born before that end.
     """
     row = await store.row(connection, resource.name, object_id)
-    return row is not None and row.deleted_at is None and await rereads.asked_within(connection, position, BELIEVED)
+    return row is not None and row.deleted_at is None and await rereads.told_within(connection, position, BELIEVED)
 
 
 async def older(connection: Connection, resource: Resource, object_id: str, found: dict[str, object]) -> bool:

@@ -11,14 +11,11 @@ from user_management.journal.soft_deletions import MARK
 from user_management.mirror.engine import read
 from user_management.mirror.users import resource
 from user_management.services.workos.commands import Done
-from user_management.services.workos.errors import BadAnswer, KeyRefused, OutcomeUnknown, Refused, WorkOSUnavailable
+from user_management.services.workos.errors import FAILURES
 from user_management.web import authority, errors, passwords, problems, whose
 from user_management.web.attempts import RECORDING, Asked, Away, TakenBack
 from user_management.web.dependencies import Backend
 from user_management.web.problems import Problem
-
-SILENT = (BadAnswer, KeyRefused, OutcomeUnknown, Refused, WorkOSUnavailable)
-"""What WorkOS can answer instead of saying who somebody is."""
 
 
 @asynccontextmanager
@@ -36,7 +33,7 @@ async def admitted(found: Backend, done: Done) -> None:
         return
     try:
         since = await deleted_at(found, user_id)
-    except SILENT as error:
+    except FAILURES as error:
         await passwords.end(found, signed_in)
         raise doubted(error) from error
     if not since:

@@ -12,8 +12,8 @@ import structlog
 from user_management.services.workos import commands
 from user_management.services.workos.commands import authentication
 from user_management.services.workos.errors import (
+    FAILURES,
     BadAnswer,
-    KeyRefused,
     OutcomeUnknown,
     Refused,
     WorkOSUnavailable,
@@ -91,7 +91,7 @@ async def end(found: Backend, signed_in: Mapping[str, Any]) -> None:
             await commands.send(found.workos, authentication.end_session, {"session_id": session_id})
             return
         failure = "no session id in the access token"
-    except (BadAnswer, KeyRefused, OutcomeUnknown, Refused, WorkOSUnavailable) as error:
+    except FAILURES as error:
         failure = type(error).__name__
     log.warning("session.not_revoked", session_id=session_id, error=failure)
 

@@ -21,8 +21,8 @@ from user_management.services.workos.bucket import Priority
 from user_management.services.workos.commands import authentication
 from user_management.services.workos.commands import organization_memberships as membership_commands
 from user_management.services.workos.errors import (
+    FAILURES,
     BadAnswer,
-    KeyRefused,
     ObjectNotFound,
     OutcomeUnknown,
     Refused,
@@ -110,6 +110,8 @@ async def resumable() -> AsyncIterator[None]:
         raise in_part(str(error), getattr(error, "retry_after", None)) from error
     except Away as error:
         raise in_part("The database does not answer", None) from error
+    except ObjectNotFound:
+        raise  # there is nobody to delete or restore, whatever was done
     except Refused as error:
         raise refused(error) from error
     except Problem as error:
@@ -123,19 +125,16 @@ async def unmarked() -> AsyncIterator[None]:
         yield
     except WorkOSUnavailable as error:
         raise in_part(str(error), error.retry_after) from error
+    except ObjectNotFound:
+        raise  # there is nobody to delete or restore, whatever was done
     except Refused as error:
         raise refused(error) from error
 
 
-def refused(error: Refused) -> Exception:
-    """WorkOS's refusal of one step, which is not the last word on the whole; that there is no such user is."""
-    if isinstance(error, ObjectNotFound):
-        return error
-    problem = errors.of_refusal(error)
-    detail = f"{problem} {IN_PART}"
-    return Problem(
-        problems.REFUSED, detail, status=problem.status, headers=problem.headers, members=problem.members
-    )  # fmt: skip
+def refused(error: Refused) -> Problem:
+    """The problem of one step that WorkOS refuses, which is not the last word on the whole."""
+    told = errors.of_refusal(error)
+    return Problem(told.kind, f"{told} {IN_PART}", status=told.status, headers=told.headers, members=told.members)
 
 
 def in_part(why: str, seconds: float | None) -> Problem:
@@ -186,7 +185,7 @@ async def sweep(found: Backend, asked: Asked, mine: Held) -> None:
     """End what was begun before the mark could refuse it; what cannot be ended now ends by itself, and is told of."""
     try:
         await end_sessions(found, asked, mine)
-    except (BadAnswer, Busy, KeyRefused, OutcomeUnknown, Refused, WorkOSUnavailable, *Away) as error:
+    except (*FAILURES, *Away, Busy) as error:
         log.warning("soft_deletion.not_swept", user_id=mine.user_id, error=type(error).__name__)
 
 

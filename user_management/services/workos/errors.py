@@ -64,6 +64,9 @@ class ObjectNotFound(Refused, NotFound):
     """WorkOS has no such object."""
 
 
+FAILURES = (BadAnswer, KeyRefused, OutcomeUnknown, Refused, WorkOSUnavailable)
+"""Everything that WorkOS can answer instead of what was asked for."""
+
 TOLD = frozenset({"message", "code", "errors", "error", "error_description", "statusCode"})
 """The keys of WorkOS's error bodies that have a place of their own, or say nothing new."""
 

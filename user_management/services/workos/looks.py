@@ -12,12 +12,9 @@ from user_management.services.workos.bucket import Priority
 from user_management.services.workos.client import WorkOS
 from user_management.services.workos.commands import Command, Trace, identified
 from user_management.services.workos.errors import (
+    FAILURES,
     BadAnswer,
-    KeyRefused,
     ObjectNotFound,
-    OutcomeUnknown,
-    Refused,
-    WorkOSUnavailable,
 )
 from user_management.services.workos.events import envelope
 from user_management.services.workos.matching import named
@@ -45,7 +42,7 @@ class Place(StrEnum):
 
 PROVING = (Place.FOUND, Place.DIFFERENT, Place.TOUCHED, Place.OLDER)
 """What an object can be to a request that makes one; the last alone proves that another stands in the way."""
-Failed = (BadAnswer, KeyRefused, OutcomeUnknown, Refused, WorkOSUnavailable, TimeoutError)
+Failed = (*FAILURES, TimeoutError)
 
 
 @dataclass(slots=True)

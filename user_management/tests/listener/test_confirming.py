@@ -143,25 +143,25 @@ def test_patience_is_an_hour_of_several_rounds(rounds: int, last: float, *, over
     """Since an object first went unanswered, by one process; each new one that does so has an hour of its own."""
     asking, other = patience_with(rounds - 1), about("other")
     [one] = asking.left(1, [about("one")])
-    assert asking.over([one], [one], last) is over
-    assert asking.over([one, other], [one, other], last) is False
+    assert asking.note([one], [one], last) is over
+    assert asking.note([one, other], [one, other], last) is False
 
 
 def patience_with(rounds: int) -> Patience:
     """A run's patience after so many rounds in which one object went unanswered."""
     made, one = Patience(run=1), about("one")
     for number in range(rounds):
-        made.over([one], [one], float(number))
+        made.note([one], [one], float(number))
     return made
 
 
 def test_patience_is_forgotten_with_its_run() -> None:
     """The next one asks for everything, and waits an hour again."""
     asking, one = patience_with(ROUNDS), about("one")
-    asking.over([one], [], PATIENCE)
+    asking.note([one], [], PATIENCE)
     assert asking.left(1, [one]) == []
     assert asking.left(2, [one]) == [one]
-    assert asking.over([one], [one], 2 * PATIENCE) is False
+    assert asking.note([one], [one], 2 * PATIENCE) is False
 
 
 @pytest.mark.parametrize(("status", "enough"), [(0, 100), (503, questions.OUTAGE)])

@@ -247,6 +247,29 @@ async def test_a_repeat_is_not_told_that_nothing_was_done(copied: LocalWorkOS, s
     await copied.misbehave({})
 
 
+class Thieving(Wire):
+    """A WorkOS that takes so long to end a session that another request takes over the user."""
+
+    pool: Pool
+
+    async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
+        """Its answer, when it is too late."""
+        if request.url.path.endswith("/sessions/revoke"):
+            await self.pool.execute("UPDATE soft_deletions SET owner = 'thief'")
+        return await super().handle_async_request(request)
+
+
+async def test_who_was_taken_for_dead_marks_nobody(copied: LocalWorkOS, serve: Serve, pool: Pool) -> None:
+    """Whoever took over may have restored the user: a mark that comes after it would be the last word."""
+    [ada] = (await copied.objects("users")).values()
+    wire = Thieving(copied.app)
+    wire.pool = pool
+    async with httpx.AsyncClient(transport=wire, base_url=URL, headers=HEADERS) as http, serve(http) as api:
+        assert "taken over" in (await ask(api, ada, "soft-delete", 504))["detail"]
+    [ada] = (await copied.objects("users")).values()
+    assert "deleted_at" not in ada["metadata"]
+
+
 @pytest.mark.parametrize("what", ["soft-delete", "restore"])
 async def test_a_mark_that_workos_cannot_be_asked_for(copied: LocalWorkOS, serve: Serve, what: str) -> None:
     """When all but the mark is done, nobody is told that nothing was."""
